@@ -1,0 +1,82 @@
+"""Checks at the public boundary: say what was expected, what came, and how to mend it."""
+
+from __future__ import annotations
+
+import numbers
+
+import numpy as np
+
+FLOAT_TYPES = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def check_array(name: str, value, shape: tuple, dtype=None) -> np.ndarray:
+    """Return `value` unchanged if it is a float array of the given shape and dtype.
+
+    Parameters
+    ----------
+    name : how the array is called in the error.
+    value : what the caller passed.
+    shape : one entry an axis, a size (int) or a letter for an axis of any size,
+        for example ``("T", "B", 3)``.
+    dtype : the dtype it must have; by default float32 or float64.
+
+    Raises
+    ------
+    TypeError
+        If `value` is no NumPy array or has another dtype. Nothing is converted silently: a float64
+        input to a float32 layer is usually a mistake.
+    ValueError
+        If its shape does not fit.
+    """
+    expected = "(" + ", ".join(str(size) for size in shape) + ("," if len(shape) == 1 else "") + ")"
+    if not isinstance(value, np.ndarray):
+        wanted = np.dtype(dtype).name if dtype is not None else "float64"
+        raise TypeError(
+            f"{name}: expected a NumPy array of shape {expected}, got {type(value).__name__}; "
+            f"convert it with np.array({name}, dtype=np.{wanted}), every row of equal length"
+        )
+    allowed = FLOAT_TYPES if dtype is None else (np.dtype(dtype),)
+    if value.dtype not in allowed:
+        names = " or ".join(kind.name for kind in allowed)
+        raise TypeError(
+            f"{name}: expected dtype {names}, got {value.dtype}; "
+            f"convert it with {name}.astype(np.{allowed[0].name})"
+        )
+    fits = value.ndim == len(shape) and all(
+        isinstance(want, str) or have == want for have, want in zip(value.shape, shape, strict=True)
+    )
+    if not fits:
+        raise ValueError(f"{name}: expected shape {expected}, got {value.shape}")
+    return value
+
+
+def check_size(name: str, value, least: int = 1) -> int:
+    """Return `value` as an int if it is a whole number of at least `least`; raise otherwise."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name}: expected a whole number, got {value!r}")
+    if value < least:
+        raise ValueError(f"{name}: expected at least {least}, got {value}")
+    return int(value)
+
+
+def check_flag(name: str, value) -> bool:
+    """Return `value` if it is True or False; raise TypeError otherwise."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name}: expected True or False, got {value!r}")
+    return bool(value)
+
+
+def check_choice(name: str, value, choices) -> str:
+    """Return `value` if it is one of `choices`; raise ValueError naming them otherwise."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name}: expected one of {sorted(choices)}, got {value!r}")
+    return value
+
+
+def check_rng(rng) -> np.random.Generator:
+    """Return the generator itself, or a new one from an integer seed; raise TypeError otherwise."""
+    if isinstance(rng, np.random.Generator):
+        return rng
+    if isinstance(rng, numbers.Integral) and not isinstance(rng, bool) and rng >= 0:
+        return np.random.default_rng(int(rng))
+    raise TypeError(f"rng: expected a numpy Generator or a non-negative integer seed, got {rng!r}")
