@@ -39,3 +39,43 @@ def tanh_derivative(t: np.ndarray) -> np.ndarray:
     """Return ``dt/dz`` where ``t = tanh(z)``: at most 1, at ``t = 0``."""
     # (1 - t) is exact near t = 1, where 1 - t * t would lose digits to rounding t * t.
     return (1.0 - t) * (1.0 + t)
+
+
+def relu(z: np.ndarray) -> np.ndarray:
+    """Return ``max(z, 0)``, elementwise."""
+    return np.maximum(z, 0)
+
+
+def relu_derivative(r: np.ndarray) -> np.ndarray:
+    """Return ``dr/dz`` where ``r = relu(z)``: 1 where `r` is positive, else 0."""
+    return (r > 0).astype(r.dtype)
+
+
+def hard_sigmoid(z: np.ndarray) -> np.ndarray:
+    """Return ``0.2 z + 0.5`` clipped to [0, 1]: HardSigmoid with ONNX's defaults."""
+    return np.clip(z * 0.2 + 0.5, 0, 1)
+
+
+def hard_sigmoid_derivative(s: np.ndarray) -> np.ndarray:
+    """Return ``ds/dz`` where ``s = hard_sigmoid(z)``: 0.2 inside (0, 1), else 0."""
+    return ((s > 0) & (s < 1)) * s.dtype.type(0.2)
+
+
+def identity(z: np.ndarray) -> np.ndarray:
+    """Return `z` itself."""
+    return z
+
+
+def identity_derivative(z: np.ndarray) -> np.ndarray:
+    """Return ones of the shape of `z`."""
+    return np.ones_like(z)
+
+
+# Name to (function, derivative in terms of the output).
+ACTIVATIONS = {
+    "sigmoid": (sigmoid, sigmoid_derivative),
+    "tanh": (tanh, tanh_derivative),
+    "relu": (relu, relu_derivative),
+    "hard_sigmoid": (hard_sigmoid, hard_sigmoid_derivative),
+    "identity": (identity, identity_derivative),
+}

@@ -68,7 +68,11 @@ def test_open_forget_and_shut_input_gate_keep_the_cell_exactly():
         ({"weight_ih": np.zeros((16, 4))}, ValueError, r"weight_ih: expected shape \(16, 3\)"),
         ({"weight_hh": np.zeros((12, 4))}, ValueError, r"weight_hh: expected shape \(16, 4\)"),
         ({"bias": np.zeros(1)}, ValueError, r"bias: expected shape \(16,\), got \(1,\)"),
-        ({"bias": np.zeros(16, np.float32)}, TypeError, "bias: expected dtype float64, got float32"),
+        (
+            {"bias": np.zeros(16, np.float32)},
+            TypeError,
+            "bias: expected dtype float64, got float32",
+        ),
     ],
 )
 def test_step_names_what_does_not_fit(change, error, message):

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from lstm_lesson.initializers import INITIALIZERS, orthogonal, uniform, xavier_normal, xavier_uniform
+from lstm_lesson.initializers import (
+    INITIALIZERS,
+    orthogonal,
+    uniform,
+    xavier_normal,
+    xavier_uniform,
+)
 
 
 @pytest.mark.parametrize("draw", [xavier_uniform, xavier_normal])
