@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lstm_lesson import interop
-from lstm_lesson.layers import LSTM
+from lstm_lesson.stack import Stack
 from lstm_lesson.validation import check_rng
 
 DIFFERENCES_TOLERANCE = 1e-7  # a central difference with step 1e-5 keeps about 9 digits in float64
@@ -47,7 +47,10 @@ class Table(NamedTuple):
         The digits of a rounding error differ from one processor to the next; that it is rounding
         does not. An error above its tolerance prints as it is.
         """
-        lines = [f"{'gradient of':<14}{'shape':<14}{'largest':>9}{'differences':>13}{'autograd':>11}"]
+        titles = (
+            f"{'gradient of':<14}{'shape':<14}{'largest':>9}{'differences':>13}{'autograd':>11}"
+        )
+        lines = [titles]
         for row in self.rows:
             shape = " x ".join(map(str, row.shape))
             differences = _bounded(row.differences, DIFFERENCES_TOLERANCE)
@@ -147,18 +150,18 @@ def compare(
     )
 
 
-def check(layer: LSTM, x: np.ndarray, *, autograd: bool = True, rng=0) -> Table:
+def check(layer: Stack, x: np.ndarray, lengths=None, *, autograd: bool = True, rng=0) -> Table:
     """Check every gradient that `layer.backward` returns, for random gradients arriving everywhere.
 
-    The loss is a random weighted sum of every output, of the final hidden and of the final cell
-    state, from a random initial state, so that no path through the layer goes unseen.
+    The loss is a random weighted sum of every output and of every final state, from a random
+    initial state, so that no path through the layer goes unseen.
 
     Parameters
     ----------
-    layer : a float64 layer.
-    x : the input, of the shape that ``layer.forward`` takes; keep it small, every entry of every
-        tensor costs two forward passes.
-    autograd : whether to compare with PyTorch as well.
+    layer : a float64 layer: `RNN`, `GRU` or `LSTM`.
+    x, lengths : what ``layer.forward`` takes; keep `x` small, every entry of every tensor costs two
+        forward passes.
+    autograd : whether to compare with PyTorch as well; it has not every option.
     rng : a generator or a seed, for the weights of the sum and the initial state.
 
     Returns
@@ -176,36 +179,61 @@ def check(layer: LSTM, x: np.ndarray, *, autograd: bool = True, rng=0) -> Table:
         raise TypeError(f"layer: expected dtype float64, got {layer.dtype}; digits run out")
     rng = check_rng(rng)
     x = x.copy()
-    output, state, _ = layer.forward(x)
-    h_0, c_0, d_h, d_c = (rng.normal(size=state.h.shape) for _ in range(4))
+    output, state, _ = layer.forward(x, lengths=lengths)
+    start, d_state = (_like(state, rng) for _ in range(2))
     d_output = rng.normal(size=output.shape)
-    start, d_state = type(state)(h_0, c_0), type(state)(d_h, d_c)
 
     def loss() -> float:
-        output, (h_n, c_n), _ = layer.forward(x, start)
-        return float(np.sum(output * d_output) + np.sum(h_n * d_h) + np.sum(c_n * d_c))
+        output, last, _ = layer.forward(x, start, lengths)
+        parts = zip(_parts(last), _parts(d_state), strict=True)
+        return float(np.sum(output * d_output) + sum(np.sum(a * d) for a, d in parts))
 
-    _, _, cache = layer.forward(x, start)
+    _, _, cache = layer.forward(x, start, lengths)
     grads = layer.backward(d_output, cache, d_state)
-    tensors = {"x": x, "h_0": h_0, "c_0": c_0, **layer.parameters()}
-    ours = {"x": grads.x, "h_0": grads.state.h, "c_0": grads.state.c, **grads.params}
+    names = ("h_0", "c_0")
+    tensors = {"x": x, **dict(zip(names, _parts(start), strict=False)), **layer.parameters()}
+    d_start = dict(zip(names, _parts(grads.state), strict=False))
+    ours = {"x": grads.x, **d_start, **grads.params}
     differences = {name: numerical_gradient(loss, tensors[name]) for name in ours}
-    reference = _autograd(layer, x, start, d_output, d_state) if autograd else None
+    reference = _autograd(layer, x, start, lengths, d_output, d_state) if autograd else None
     return compare(ours, differences, reference)
 
 
-def _autograd(layer, x, state, d_output, d_state) -> dict[str, np.ndarray]:
+def _parts(state) -> tuple[np.ndarray, ...]:
+    return state if isinstance(state, tuple) else (state,)
+
+
+def _like(state, rng):
+    drawn = [rng.normal(size=part.shape) for part in _parts(state)]
+    return type(state)(*drawn) if isinstance(state, tuple) else drawn[0]
+
+
+def _autograd(layer, x, state, lengths, d_output, d_state) -> dict[str, np.ndarray]:
     """Return the same gradients by PyTorch, under our names."""
     import torch
+    from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-    module = interop.to_torch(layer)
-    x, h_0, c_0 = (torch.tensor(a, requires_grad=True) for a in (x, *state))
-    output, (h_n, c_n) = module(x, (h_0, c_0))
-    arriving = [torch.from_numpy(a) for a in (d_output, *d_state)]
-    torch.autograd.backward([output, h_n, c_n], arriving)
+    module = interop.to_torch(layer).train(False)
+    x, *start = (torch.tensor(a, requires_grad=True) for a in (x, *_parts(state)))
+    sequences = x
+    if lengths is not None:
+        lengths = torch.as_tensor(np.asarray(lengths))
+        order = {"batch_first": layer.batch_first}
+        sequences = pack_padded_sequence(x, lengths, enforce_sorted=False, **order)
+    output, last = module(sequences, tuple(start) if len(start) == 2 else start[0])
+    if lengths is not None:
+        steps = x.shape[1 if layer.batch_first else 0]
+        output, _ = pad_packed_sequence(output, total_length=steps, **order)
+    arriving = [torch.from_numpy(a) for a in (d_output, *_parts(d_state))]
+    torch.autograd.backward([output, *(last if len(start) == 2 else [last])], arriving)
+    gradients = {"x": x.grad} | {
+        name: part.grad for name, part in zip(("h_0", "c_0"), start, strict=False)
+    }
     # Our one bias is PyTorch's bias_ih: the gradient of either of its two is the gradient of ours.
-    gradients = {"x": x.grad, "h_0": h_0.grad, "c_0": c_0.grad}
     for name, parameter in module.named_parameters():
         if not name.startswith("bias_hh"):
             gradients[name.replace("bias_ih", "bias")] = parameter.grad
+        elif name.replace("bias_hh", "bias_hn") in layer.parameters():
+            hidden = parameter.grad[2 * layer.hidden_size :]
+            gradients[name.replace("bias_hh", "bias_hn")] = hidden
     return {name: gradient.numpy() for name, gradient in gradients.items()}

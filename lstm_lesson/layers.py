@@ -1,195 +1,309 @@
-"""Recurrent layers: parameters and shapes, thin over `lstm_lesson.sequence`."""
+"""The layers: `RNN`, `GRU`, `LSTM`, and the linear head that reads them out."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
+from lstm_lesson.activations import ACTIVATIONS
 from lstm_lesson.cells import LSTMState
-from lstm_lesson.initializers import INITIALIZERS
-from lstm_lesson.sequence import LSTMCache, lstm_backward, lstm_forward
+from lstm_lesson.initializers import xavier_uniform
+from lstm_lesson.kernels import LSTMKernel, StepKernel
+from lstm_lesson.stack import LayerGrads, Stack
 from lstm_lesson.validation import (
     check_array,
     check_choice,
+    check_dtype,
     check_flag,
+    check_number,
     check_rng,
     check_size,
 )
+from lstm_lesson.variants import GRUCell, LSTMCell, RNNCell
+
+_STACK_DEFAULTS = {
+    "num_layers": 1,
+    "bias": True,
+    "batch_first": False,
+    "bidirectional": False,
+    "dropout": 0.0,
+    "reverse": False,
+}
 
 
-class LayerGrads(NamedTuple):
-    """Gradients of the loss, as `LSTM.backward` returns them."""
-
-    params: dict[str, np.ndarray]  # under the names and shapes of `parameters()`
-    x: np.ndarray  # of the input, in the input's shape
-    state: LSTMState  # of the initial state, two (1, B, H)
-
-
-class LSTM:
+class LSTM(Stack):
     """A long short-term memory layer, equal to `torch.nn.LSTM` up to rounding.
 
     Parameters
     ----------
     input_size : D, features of the input.
-    hidden_size : H, units.
-    batch_first : whether `x` and `output` are (B, T, D) and (B, T, H) instead of (T, B, D) and
-        (T, B, H). States keep their shape.
-    weight_init, recurrent_init : names of `lstm_lesson.initializers.INITIALIZERS`, applied to each
-        gate's matrix by itself.
+    hidden_size : H, units of each layer and direction.
+    num_layers : layers, each fed by the output of the one below.
+    bias : whether gates have a bias; one a gate, where PyTorch stores two that are added.
+    batch_first : whether `x` and `output` are (B, T, ...) instead of (T, B, ...). States keep their
+        shape.
+    bidirectional : whether each layer also runs backwards in time, the two outputs side by side.
+    proj_size : P, size that the hidden state is projected to, or 0 for none (Sak et al. 2014).
+    dropout : share of the outputs of each layer but the last that is dropped, when `forward` is
+        given a generator.
+    reverse : whether to run backwards in time only.
+    cell_clip : bound of every activation's input, as ONNX's ``clip`` defines it; None for none.
+    couple_input_forget : whether ``f = 1 - i``; the forget gate's parameters then have no effect.
+    peephole : whether the gates see the cell state (Gers et al. 2002); the weights start at zero.
+    remove_gates : letters of "i", "f", "o" whose gate is held at 1.
+    gate_activation, cell_activation, hidden_activation : names in
+        `lstm_lesson.activations.ACTIVATIONS`, of the three gates, the candidate and the cell state
+        on its way out.
+    weight_init, recurrent_init : names in `lstm_lesson.initializers.INITIALIZERS`, or functions
+        ``(shape, rng, dtype) -> array``, applied to each gate's matrix by itself.
     forget_bias : initial bias of the forget gate (Jozefowicz et al. 2015 recommend 1); the other
         biases start at zero.
     dtype : float32 or float64, of parameters, inputs and states alike.
     rng : a `numpy.random.Generator` or an integer seed.
 
-    Attributes
-    ----------
-    input_size, hidden_size, batch_first, dtype : as given.
+    The state is an `LSTMState` of two arrays, (layers * directions, B, H); with a projection the
+    last axis of ``h`` is P. Every option is an attribute.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong kind or out of range.
+        If an argument is of the wrong kind, out of range, or contradicts another.
 
     Introduced in chapter 3; its backward pass in chapter 5.
     """
+
+    GATES = 4
+    DEFAULTS = _STACK_DEFAULTS | {
+        "proj_size": 0,
+        "cell_clip": None,
+        "couple_input_forget": False,
+        "peephole": False,
+        "remove_gates": (),
+        "gate_activation": "sigmoid",
+        "cell_activation": "tanh",
+        "hidden_activation": "tanh",
+    }
 
     def __init__(
         self,
         input_size: int,
         hidden_size: int,
+        num_layers: int = 1,
         *,
+        bias: bool = True,
         batch_first: bool = False,
-        weight_init: str = "xavier_uniform",
-        recurrent_init: str = "orthogonal",
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        dropout: float = 0.0,
+        reverse: bool = False,
+        cell_clip: float | None = None,
+        couple_input_forget: bool = False,
+        peephole: bool = False,
+        remove_gates: tuple[str, ...] = (),
+        gate_activation: str = "sigmoid",
+        cell_activation: str = "tanh",
+        hidden_activation: str = "tanh",
+        weight_init="xavier_uniform",
+        recurrent_init="orthogonal",
         forget_bias: float = 1.0,
         dtype=np.float32,
         rng=0,
     ):
-        self.input_size = D = check_size("input_size", input_size)
-        self.hidden_size = H = check_size("hidden_size", hidden_size)
-        self.batch_first = check_flag("batch_first", batch_first)
-        self.dtype = np.dtype(dtype)
-        if self.dtype not in (np.float32, np.float64):
-            raise TypeError(f"dtype: expected float32 or float64, got {self.dtype}")
-        draw_ih = INITIALIZERS[check_choice("weight_init", weight_init, INITIALIZERS)]
-        draw_hh = INITIALIZERS[check_choice("recurrent_init", recurrent_init, INITIALIZERS)]
-        rng = check_rng(rng)
-        bias = np.zeros(4 * H, self.dtype)
-        bias[H : 2 * H] = forget_bias
+        given = locals()
+        options = {name: given[name] for name in ("input_size", "hidden_size", *self.DEFAULTS)}
+        forget_bias = check_number("forget_bias", forget_bias)
+        super().__init__(
+            options | {"dtype": dtype},
+            weight_init=weight_init,
+            recurrent_init=recurrent_init,
+            rng=rng,
+        )
+        for name, p in self._params.items():
+            if name.startswith("bias"):
+                p[self.hidden_size : 2 * self.hidden_size] = forget_bias
+
+    def _set_options(self, options):
+        super()._set_options(options)
+        self.proj_size = check_size("proj_size", options["proj_size"], least=0)
+        if self.proj_size >= self.hidden_size:
+            raise ValueError(
+                f"proj_size: expected less than hidden_size {self.hidden_size}, "
+                f"got {self.proj_size}"
+            )
+        self.cell_clip = options["cell_clip"]
+        if self.cell_clip is not None:
+            self.cell_clip = check_number("cell_clip", self.cell_clip, 0)
+        self.couple_input_forget = check_flag("couple_input_forget", options["couple_input_forget"])
+        self.peephole = check_flag("peephole", options["peephole"])
+        self.remove_gates = tuple(
+            check_choice("remove_gates", g, "ifo") for g in options["remove_gates"]
+        )
+        if self.couple_input_forget and set("if") & set(self.remove_gates):
+            raise ValueError("remove_gates: i and f can't be removed and coupled at once")
+        for name in ("gate_activation", "cell_activation", "hidden_activation"):
+            setattr(self, name, check_choice(name, options[name], ACTIVATIONS))
+
+    @property
+    def _output_size(self):
+        return self.proj_size or self.hidden_size
+
+    def _extra_shapes(self):
+        shapes = {}
+        if self.proj_size:
+            shapes["weight_hr"] = (self.proj_size, self.hidden_size)
+        if self.peephole:
+            shapes["peephole"] = (3 * self.hidden_size,)
+        return shapes
+
+    def _kernel(self):
+        # Every option that is the cell's own, and whether it is at its default.
+        cell = {name: getattr(self, name) for name in LSTMCell.__dataclass_fields__}
+        plain = all(value == self.DEFAULTS[name] for name, value in cell.items())
+        if plain and self.bias and not self.proj_size and not self.peephole:
+            return LSTMKernel()
+        return StepKernel(LSTMCell(**cell))
+
+    def _state_sizes(self):
+        return (self._output_size, self.hidden_size)
+
+    def _pack_state(self, parts):
+        return LSTMState(*parts)
+
+    def _unpack_state(self, name, state):
+        if not isinstance(state, tuple) or len(state) != 2:
+            raise TypeError(
+                f"{name}: expected LSTMState(h, c), a tuple of two arrays, "
+                f"got {type(state).__name__}"
+            )
+        return {f"{name}.h": state[0], f"{name}.c": state[1]}
+
+
+class GRU(Stack):
+    """A layer of gated recurrent units, equal to `torch.nn.GRU` up to rounding.
+
+    Parameters are those of `LSTM` where the names are the same; gates are stacked r, z, n. The
+    candidate's recurrent bias can't be merged with its input bias, for the reset gate comes between
+    them; it is the parameter ``bias_hn`` (H,). The state is one array (layers * directions, B, H).
+    Introduced in chapter 11.
+    """
+
+    GATES = 3
+    DEFAULTS = _STACK_DEFAULTS
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        *,
+        bias: bool = True,
+        batch_first: bool = False,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        reverse: bool = False,
+        weight_init="xavier_uniform",
+        recurrent_init="orthogonal",
+        dtype=np.float32,
+        rng=0,
+    ):
+        given = locals()
+        options = {name: given[name] for name in ("input_size", "hidden_size", *self.DEFAULTS)}
+        init = {"weight_init": weight_init, "recurrent_init": recurrent_init, "rng": rng}
+        super().__init__(options | {"dtype": dtype}, **init)
+
+    def _extra_shapes(self):
+        return {"bias_hn": (self.hidden_size,)} if self.bias else {}
+
+    def _kernel(self):
+        return StepKernel(GRUCell())
+
+
+class RNN(Stack):
+    """A layer of plain recurrent units, equal to `torch.nn.RNN` up to rounding.
+
+    Parameters are those of `LSTM` where the names are the same; `nonlinearity` is a name in
+    `lstm_lesson.activations.ACTIVATIONS`. The state is one array (layers * directions, B, H).
+    Introduced in chapter 1.
+    """
+
+    GATES = 1
+    DEFAULTS = _STACK_DEFAULTS | {"nonlinearity": "tanh"}
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        *,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        reverse: bool = False,
+        weight_init="xavier_uniform",
+        recurrent_init="orthogonal",
+        dtype=np.float32,
+        rng=0,
+    ):
+        given = locals()
+        options = {name: given[name] for name in ("input_size", "hidden_size", *self.DEFAULTS)}
+        init = {"weight_init": weight_init, "recurrent_init": recurrent_init, "rng": rng}
+        super().__init__(options | {"dtype": dtype}, **init)
+
+    def _set_options(self, options):
+        super()._set_options(options)
+        self.nonlinearity = check_choice("nonlinearity", options["nonlinearity"], ACTIVATIONS)
+
+    def _kernel(self):
+        return StepKernel(RNNCell(self.nonlinearity))
+
+
+class Linear:
+    """A linear head, ``y = x W.T + b``, on the last axis of any array.
+
+    Parameters
+    ----------
+    input_size, output_size : sizes of the last axis of `x` and of `y`.
+    dtype, rng : as in `LSTM`. The weight is Xavier uniform, the bias zero.
+    """
+
+    def __init__(self, input_size: int, output_size: int, *, dtype=np.float32, rng=0):
+        self.input_size = check_size("input_size", input_size)
+        self.output_size = check_size("output_size", output_size)
+        self.dtype = check_dtype(dtype)
+        shape = (self.output_size, self.input_size)
         self._params = {
-            "weight_ih_l0": np.concatenate([draw_ih((H, D), rng, self.dtype) for _ in range(4)]),
-            "weight_hh_l0": np.concatenate([draw_hh((H, H), rng, self.dtype) for _ in range(4)]),
-            "bias_l0": bias,
+            "weight": xavier_uniform(shape, check_rng(rng), self.dtype),
+            "bias": np.zeros(self.output_size, self.dtype),
         }
 
     def __repr__(self) -> str:
-        options = ", batch_first=True" if self.batch_first else ""
         return (
-            f"LSTM({self.input_size}, {self.hidden_size}{options}, dtype={self.dtype}): "
+            f"Linear({self.input_size}, {self.output_size}, dtype={self.dtype}): "
             f"{self.num_parameters:,} parameters"
         )
 
     def parameters(self) -> dict[str, np.ndarray]:
-        """Return the layer's own arrays by name; writing into one changes the layer.
-
-        ``weight_ih_l0`` (4H, D), ``weight_hh_l0`` (4H, H) and ``bias_l0`` (4H,), the gates stacked
-        i, f, g, o.
-        """
+        """Return the layer's own arrays: ``weight`` (output_size, input_size), ``bias``."""
         return dict(self._params)
 
     @property
     def num_parameters(self) -> int:
-        """How many numbers the layer stores: ``4H (D + H + 1)``."""
+        """How many numbers the layer stores."""
         return sum(p.size for p in self._params.values())
 
-    def forward(
-        self, x: np.ndarray, state: LSTMState | None = None
-    ) -> tuple[np.ndarray, LSTMState, LSTMCache]:
-        """Run the layer over a sequence.
+    def forward(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return ``y`` (..., output_size) of `x` (..., input_size), and the cache."""
+        lead = np.shape(x)[:-1]
+        check_array("x", x, (*lead, self.input_size), self.dtype)
+        return x @ self._params["weight"].T + self._params["bias"], x
 
-        Parameters
-        ----------
-        x : (T, B, D), or (B, T, D) if `batch_first`, of the layer's dtype, with T and B at least 1.
-        state : `LSTMState` of two (1, B, H), the state before the first step; zeros by default.
-
-        Returns
-        -------
-        output : (T, B, H), or (B, T, H) if `batch_first`: the hidden state after each step.
-        state : `LSTMState` of two (1, B, H), the state after the last step.
-        cache : what `backward` needs.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If `x` or `state` is not an array of the shape and dtype expected.
-        """
-        axes = ("B", "T") if self.batch_first else ("T", "B")
-        check_array("x", x, (*axes, self.input_size), self.dtype)
-        if 0 in x.shape:
-            raise ValueError(
-                f"x: expected at least one step and one sequence, got {axes} = {x.shape[:2]}"
-            )
-        x = self._time_first(x)
-        h_0, c_0 = self._check_state("state", state, x.shape[1])
-        output, (h_n, c_n), cache = lstm_forward(
-            x,
-            LSTMState(h_0[0], c_0[0]),
-            self._params["weight_ih_l0"],
-            self._params["weight_hh_l0"],
-            self._params["bias_l0"],
-        )
-        return self._time_first(output), LSTMState(h_n[None], c_n[None]), cache
-
-    def backward(
-        self, d_output: np.ndarray, cache: LSTMCache, d_state: LSTMState | None = None
-    ) -> LayerGrads:
-        """Carry the gradient of a loss back through `forward`.
-
-        Parameters
-        ----------
-        d_output : gradient with respect to `output`, in its shape.
-        cache : what `forward` returned.
-        d_state : `LSTMState` of two (1, B, H), gradient with respect to the final state beyond what
-            reaches it through `output`; zeros by default.
-
-        Returns
-        -------
-        `LayerGrads`: ``params`` (a dict under the names of `parameters`), ``x`` and ``state``.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If an array has another shape or dtype than what it is the gradient of.
-        """
-        if not isinstance(cache, LSTMCache):
-            raise TypeError(f"cache: expected what forward returned, got {type(cache).__name__}")
-        T, _, B, _ = cache.x.shape
-        shape = (B, T) if self.batch_first else (T, B)
-        check_array("d_output", d_output, (*shape, self.hidden_size), self.dtype)
-        d_h, d_c = self._check_state("d_state", d_state, B)
-        grads = lstm_backward(self._time_first(d_output), LSTMState(d_h[0], d_c[0]), cache)
+    def backward(self, d_y: np.ndarray, cache: np.ndarray) -> LayerGrads:
+        """Return the gradients of the parameters and of `x` from that of `y`; state is None."""
+        check_array("d_y", d_y, (*cache.shape[:-1], self.output_size), self.dtype)
+        rows = d_y.reshape(-1, self.output_size)
         params = {
-            "weight_ih_l0": grads.weight_ih,
-            "weight_hh_l0": grads.weight_hh,
-            "bias_l0": grads.bias,
+            "weight": rows.T @ cache.reshape(-1, self.input_size),
+            "bias": rows.sum(axis=0),
         }
-        d_h_0, d_c_0 = grads.state
-        return LayerGrads(params, self._time_first(grads.x), LSTMState(d_h_0[None], d_c_0[None]))
-
-    def _time_first(self, x: np.ndarray) -> np.ndarray:
-        """Swap the first two axes if the layer is `batch_first`: its own inverse."""
-        return x.swapaxes(0, 1) if self.batch_first else x
-
-    def _check_state(self, name: str, state, B: int) -> LSTMState:
-        shape = (1, B, self.hidden_size)
-        if state is None:
-            return LSTMState(np.zeros(shape, self.dtype), np.zeros(shape, self.dtype))
-        if not isinstance(state, tuple) or len(state) != 2:
-            raise TypeError(
-                f"{name}: expected LSTMState(h, c), two arrays of shape {shape}, "
-                f"got {type(state).__name__}"
-            )
-        check_array(f"{name}.h", state[0], shape, self.dtype)
-        check_array(f"{name}.c", state[1], shape, self.dtype)
-        return LSTMState(*state)
+        return LayerGrads(params, d_y @ self._params["weight"], None)

@@ -80,3 +80,37 @@ def check_rng(rng) -> np.random.Generator:
     if isinstance(rng, numbers.Integral) and not isinstance(rng, bool) and rng >= 0:
         return np.random.default_rng(int(rng))
     raise TypeError(f"rng: expected a numpy Generator or a non-negative integer seed, got {rng!r}")
+
+
+def check_dtype(dtype) -> np.dtype:
+    """Return float32 or float64 as a dtype; raise TypeError for anything else."""
+    try:
+        kind = np.dtype(dtype)
+    except TypeError:
+        kind = None
+    if dtype is None or kind not in FLOAT_TYPES:
+        raise TypeError(
+            f"dtype: expected float32 or float64, got {dtype if kind is None else kind}"
+        )
+    return kind
+
+
+def check_number(name: str, value, low: float = -np.inf, high: float = np.inf) -> float:
+    """Return `value` as a float if it is a finite number from `low` to `high`; raise otherwise."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name}: expected a number, got {value!r}")
+    if not (np.isfinite(value) and low <= value <= high):
+        raise ValueError(f"{name}: expected a finite number from {low} to {high}, got {value}")
+    return float(value)
+
+
+def check_lengths(name: str, value, T: int, B: int) -> np.ndarray:
+    """Return `value` as an array if it is B whole numbers from 1 to T; raise otherwise."""
+    lengths = np.asarray(value)
+    if lengths.dtype.kind not in "iu":
+        raise TypeError(f"{name}: expected whole numbers, got {lengths.dtype}")
+    if lengths.shape != (B,):
+        raise ValueError(f"{name}: expected shape ({B},), one a sequence, got {lengths.shape}")
+    if lengths.min() < 1 or lengths.max() > T:
+        raise ValueError(f"{name}: expected 1 to {T}, got {lengths.min()} to {lengths.max()}")
+    return lengths.astype(np.int64)

@@ -1,11 +1,12 @@
 """The checker: it passes what is right, and catches every wrong line."""
 
 import inspect
+import textwrap
 
 import numpy as np
 import pytest
 
-from lstm_lesson import LSTM, cells, gradcheck, layers, sequence
+from lstm_lesson import LSTM, cells, gradcheck, kernels
 
 LAYER = LSTM(3, 4, dtype=np.float64, rng=1)
 X = np.random.default_rng(2).normal(size=(4, 2, 3))
@@ -26,28 +27,28 @@ MUTANTS = [
     ("into_c *= slots[:n, 0]", "pass"),
     ("np.add(d_h, d_output[t], out=d_h)", "d_h = d_output[t].copy()"),
     ("np.multiply(local[t, :2], d_h, out=by_slot[t, :2])", "by_slot[t, :2] = d_h"),
+    (
+        "d_h, d_c = d_state[0].copy(), d_state[1].copy()",
+        "d_h, d_c = d_state[0] * 0, d_state[1] * 0",
+    ),
     ("d_c = d_c + by_slot[t, 0]", "d_c = by_slot[t, 0]"),
     ("np.multiply(local[t, 2:], d_c, out=by_slot[t, 2:])", "by_slot[t, 2:] = d_c"),
     ("d_c = by_slot[t, 5]", "pass"),
     ("np.matmul(d_z[t], weight_hh, out=d_h)", "d_h[:] = 0"),
-    ("d_x[start:stop] = (d_z @ weight_ih)", "d_x[start:stop] = (2 * d_z @ weight_ih)"),
-    ("d_weight_ih += d_z_T @", "d_weight_ih -= d_z_T @"),
-    ("_by_replica(segment.h[:-1])", "_by_replica(segment.h[1:])"),
-    ("d_bias += d_z.sum(axis=1)", "d_bias += 2 * d_z.sum(axis=1)"),
-    ("(_unpack(d_weight_ih), ", "(d_weight_ih, "),
-    ("_unpack(d_weight_hh), ", "_unpack(_unpack(d_weight_hh)), "),
+    ("d_x = (d_z @", "d_x = (2 * d_z @"),
+    ('"weight_ih": d_z_T @', '"weight_ih": -d_z_T @'),
+    ("_by_replica(h[:-1])", "_by_replica(h[1:])"),
+    ('"bias": d_z.sum(axis=1)', '"bias": 2 * d_z.sum(axis=1)'),
 ]
 
 
 def mutated_backward(old, new):
-    """Return `lstm_backward` with one piece of its source replaced."""
-    source = inspect.getsource(sequence._backward_segment) + inspect.getsource(
-        sequence.lstm_backward
-    )
+    """Return `LSTMKernel.backward` with one piece of its source replaced."""
+    source = textwrap.dedent(inspect.getsource(kernels.LSTMKernel.backward))
     assert source.count(old) == 1, f"{old!r} is there {source.count(old)} times"
-    namespace = dict(vars(sequence))
+    namespace = dict(vars(kernels))
     exec(source.replace(old, new), namespace)
-    return namespace["lstm_backward"]
+    return namespace["backward"]
 
 
 def test_a_right_backward_passes():
@@ -60,7 +61,7 @@ def test_a_right_backward_passes():
 
 @pytest.mark.parametrize(("old", "new"), MUTANTS)
 def test_a_mutated_line_is_caught(monkeypatch, old, new):
-    monkeypatch.setattr(layers, "lstm_backward", mutated_backward(old, new))
+    monkeypatch.setattr(kernels.LSTMKernel, "backward", mutated_backward(old, new))
     table = gradcheck.check(LAYER, X, autograd=False)
     assert not table.passed
     assert max(row.differences for row in table.rows) > 1e-3
@@ -68,7 +69,7 @@ def test_a_mutated_line_is_caught(monkeypatch, old, new):
 
 
 def test_every_line_that_computes_is_mutated():
-    lines = inspect.getsource(sequence._backward_segment).splitlines()
+    lines = inspect.getsource(kernels.LSTMKernel.backward).splitlines()
     computing = [line.strip() for line in lines if "out=" in line or "*=" in line]
     mutated = [old for old, _ in MUTANTS]
     assert [line for line in computing if line not in mutated] == []
@@ -77,7 +78,7 @@ def test_every_line_that_computes_is_mutated():
 
 def test_both_references_are_independent_of_the_backward(monkeypatch):
     wrong = mutated_backward("d_g *= slots[:n, 1]", "d_g *= slots[:n, 2]")
-    monkeypatch.setattr(layers, "lstm_backward", wrong)
+    monkeypatch.setattr(kernels.LSTMKernel, "backward", wrong)
     for row in gradcheck.check(LAYER, X).rows:
         if not row.passed:
             assert row.differences == pytest.approx(row.autograd, rel=1e-4)

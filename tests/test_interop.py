@@ -41,15 +41,18 @@ def test_transfers_copy():
 
 
 @pytest.mark.parametrize(
-    "option", [{"num_layers": 2}, {"bias": False}, {"bidirectional": True}, {"proj_size": 2}]
+    "option",
+    [{"peephole": True}, {"reverse": True}, {"cell_clip": 1.0}, {"remove_gates": ("o",)}],
 )
-def test_options_without_a_counterpart_are_refused(option):
-    with pytest.raises(ValueError, match=f"{next(iter(option))}: expected"):
-        from_torch(torch.nn.LSTM(3, 4, **option))
+def test_options_that_torch_lacks_are_refused(option):
+    with pytest.raises(ValueError, match=f"PyTorch has no {next(iter(option))}"):
+        to_torch(LSTM(3, 4, **option))
 
 
 def test_other_types_are_refused():
-    with pytest.raises(TypeError, match="expected a torch.nn.LSTM, got GRU"):
-        from_torch(torch.nn.GRU(3, 4))
-    with pytest.raises(TypeError, match="expected an lstm_lesson.LSTM, got dict"):
+    with pytest.raises(TypeError, match=r"expected a torch\.nn\.LSTM, GRU or RNN, got Linear"):
+        from_torch(torch.nn.Linear(3, 4))
+    with pytest.raises(TypeError, match=r"expected an lstm_lesson\.LSTM, GRU or RNN, got dict"):
         to_torch({})
+    with pytest.raises(TypeError, match="dtype: expected float32 or float64, got float16"):
+        from_torch(torch.nn.LSTM(3, 4, dtype=torch.float16))

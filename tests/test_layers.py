@@ -136,7 +136,12 @@ STATE = LSTMState(np.zeros((1, 2, 4), np.float32), np.zeros((1, 2, 4), np.float3
         ([[1.0], [1.0, 2.0]], None, TypeError, r"x: expected a NumPy array of shape \(T, B, 3\)"),
         (np.zeros((5, 2, 3)), None, TypeError, "x: expected dtype float32, got float64"),
         (np.zeros((5, 2, 3), object), None, TypeError, "x: expected dtype float32, got object"),
-        (np.zeros((5, 3), np.float32), None, ValueError, r"expected shape \(T, B, 3\), got \(5, 3\)"),
+        (
+            np.zeros((5, 3), np.float32),
+            None,
+            ValueError,
+            r"expected shape \(T, B, 3\), got \(5, 3\)",
+        ),
         (np.zeros((5, 2, 2), np.float32), None, ValueError, r"\(T, B, 3\), got \(5, 2, 2\)"),
         (np.zeros((0, 2, 3), np.float32), None, ValueError, "at least one step"),
         (np.zeros((5, 0, 3), np.float32), None, ValueError, "at least one step and one sequence"),

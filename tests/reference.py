@@ -1,0 +1,99 @@
+"""Recurrent layers a second time, plainly: one sequence, one step at a time, from the equations.
+
+Written with torch tensors only so that autograd gives the gradients; no `torch.nn` layer is used,
+and nothing of `lstm_lesson` but a layer's options and parameters. Sources: Hochreiter and
+Schmidhuber 1997 and Gers et al. 2000 (the cell), Gers et al. 2002 (peepholes), Sak et al. 2014
+(projection), Greff et al. 2017 (coupled gates, removed gates), the ONNX operator specification
+(clip), Cho et al. 2014 as PyTorch documents it (GRU).
+"""
+
+import torch
+
+ACTIVATIONS = {
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "relu": lambda z: z * (z > 0),
+    "hard_sigmoid": lambda z: torch.clamp(0.2 * z + 0.5, 0, 1),
+    "identity": lambda z: z,
+}
+
+
+def lstm_step(layer, p, x, state):
+    h, c = state
+    H = layer.hidden_size
+
+    def clip(z):
+        return z if layer.cell_clip is None else torch.clamp(z, -layer.cell_clip, layer.cell_clip)
+
+    def pre(gate):
+        rows = slice(gate * H, (gate + 1) * H)
+        z = p["weight_ih"][rows] @ x + p["weight_hh"][rows] @ h
+        return z + p["bias"][rows] if layer.bias else z
+
+    def peephole(k, cell):
+        return p["peephole"][k * H : (k + 1) * H] * cell if layer.peephole else 0
+
+    sigma = ACTIVATIONS[layer.gate_activation]
+    one = torch.ones(H, dtype=x.dtype)
+    i = one if "i" in layer.remove_gates else sigma(clip(pre(0) + peephole(0, c)))
+    f = one if "f" in layer.remove_gates else sigma(clip(pre(1) + peephole(1, c)))
+    if layer.couple_input_forget:
+        f = 1 - i
+    g = ACTIVATIONS[layer.cell_activation](clip(pre(2)))
+    c = f * c + i * g
+    o = one if "o" in layer.remove_gates else sigma(clip(pre(3) + peephole(2, c)))
+    h = o * ACTIVATIONS[layer.hidden_activation](clip(c))
+    return (p["weight_hr"] @ h if layer.proj_size else h), c
+
+
+def gru_step(layer, p, x, state):
+    (h,) = state
+    H = layer.hidden_size
+    blocks = [slice(k * H, (k + 1) * H) for k in range(3)]
+    w = [p["weight_ih"][rows] @ x for rows in blocks]
+    u = [p["weight_hh"][rows] @ h for rows in blocks]
+    if layer.bias:
+        w = [a + p["bias"][rows] for a, rows in zip(w, blocks, strict=True)]
+        u[2] = u[2] + p["bias_hn"]
+    sigma, tanh = ACTIVATIONS["sigmoid"], ACTIVATIONS["tanh"]
+    r, z = sigma(w[0] + u[0]), sigma(w[1] + u[1])
+    n = tanh(w[2] + r * u[2])
+    return ((1 - z) * n + z * h,)
+
+
+def rnn_step(layer, p, x, state):
+    z = p["weight_ih"] @ x + p["weight_hh"] @ state[0]
+    return (ACTIVATIONS[layer.nonlinearity](z + p["bias"] if layer.bias else z),)
+
+
+STEPS = {"LSTM": lstm_step, "GRU": gru_step, "RNN": rnn_step}
+
+
+def forward(layer, params, x, state, lengths):
+    """Return the output (T, B, ...) and the final states of `x` (T, B, D), all torch tensors."""
+    step = STEPS[type(layer).__name__]
+    ways = 2 if layer.bidirectional else 1
+    T, B, _ = x.shape
+    outputs, finals = [], []
+    for b in range(B):
+        steps = [x[t, b] for t in range(lengths[b])]
+        final = []
+        for n in range(layer.num_layers):
+            halves = []
+            for way in range(ways):
+                suffix = f"_l{n}" + ("_reverse" if way else "")
+                end = len(suffix)
+                p = {name[:-end]: v for name, v in params.items() if name.endswith(suffix)}
+                s = tuple(part[n * ways + way, b] for part in state)
+                order = range(len(steps))
+                half = [None] * len(steps)
+                for t in reversed(order) if way or layer.reverse else order:
+                    s = step(layer, p, steps[t], s)
+                    half[t] = s[0]
+                halves.append(half)
+                final.append(s)
+            steps = [torch.cat(parts) for parts in zip(*halves, strict=True)]
+        padding = [torch.zeros_like(steps[0])] * (T - len(steps))
+        outputs.append(torch.stack(steps + padding))
+        finals.append([torch.stack(parts) for parts in zip(*final, strict=True)])
+    return torch.stack(outputs, 1), [torch.stack(f, 1) for f in zip(*finals, strict=True)]
