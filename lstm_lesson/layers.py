@@ -46,7 +46,8 @@ class LSTM(Stack):
     dropout : share of the outputs of each layer but the last that is dropped, when `forward` is
         given a generator.
     reverse : whether to run backwards in time only.
-    cell_clip : bound of every activation's input, as ONNX's ``clip`` defines it; None for none.
+    cell_clip : bound of the pre-activations of the gates and the candidate, ONNX's ``clip`` as ONNX
+        Runtime reads it (the cell state itself is not clipped); None for none.
     couple_input_forget : whether ``f = 1 - i``; the forget gate's parameters then have no effect.
     peephole : whether the gates see the cell state (Gers et al. 2002); the weights start at zero.
     remove_gates : letters of "i", "f", "o" whose gate is held at 1.

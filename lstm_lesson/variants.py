@@ -86,7 +86,7 @@ class LSTMCell:
     gate_activation: str = "sigmoid"
     cell_activation: str = "tanh"  # of the candidate
     hidden_activation: str = "tanh"  # of the cell state on its way out
-    cell_clip: float | None = None  # bound of every activation's input, as in ONNX
+    cell_clip: float | None = None  # bound of the four pre-activations, ONNX's clip
     couple_input_forget: bool = False  # f = 1 - i
     remove_gates: tuple[str, ...] = ()  # of "i", "f", "o": held at 1
 
@@ -115,7 +115,7 @@ class LSTMCell:
         if "peephole" in params:
             z_o += p_o * c
         o = one if "o" in self.remove_gates else gate(self._clip(z_o))
-        tanh_c = ACTIVATIONS[self.hidden_activation][0](self._clip(c))
+        tanh_c = ACTIVATIONS[self.hidden_activation][0](c)
         m = o * tanh_c
         h = m @ params["weight_hr"].swapaxes(-1, -2) if "weight_hr" in params else m
         return (h, c), LSTMParts(c_prev, i, f, g, o, c, tanh_c, m, self._unclipped(z))
@@ -134,8 +134,7 @@ class LSTMCell:
         d_z_o = d_m * tanh_c * slope(o) * open_o
         if "o" in self.remove_gates:
             d_z_o = np.zeros_like(d_z_o)
-        into_c = ACTIVATIONS[self.hidden_activation][1](tanh_c) * self._unclipped(c)
-        d_c = d_c + d_m * o * into_c
+        d_c = d_c + d_m * o * ACTIVATIONS[self.hidden_activation][1](tanh_c)
         if "peephole" in params:
             p_i, p_f, p_o = np.split(params["peephole"], 3, axis=-1)
             d_c = d_c + d_z_o * p_o

@@ -4,7 +4,7 @@ Written with torch tensors only so that autograd gives the gradients; no `torch.
 and nothing of `lstm_lesson` but a layer's options and parameters. Sources: Hochreiter and
 Schmidhuber 1997 and Gers et al. 2000 (the cell), Gers et al. 2002 (peepholes), Sak et al. 2014
 (projection), Greff et al. 2017 (coupled gates, removed gates), the ONNX operator specification
-(clip), Cho et al. 2014 as PyTorch documents it (GRU).
+(clip, as ONNX Runtime reads it), Cho et al. 2014 as PyTorch documents it (GRU).
 """
 
 import torch
@@ -42,7 +42,7 @@ def lstm_step(layer, p, x, state):
     g = ACTIVATIONS[layer.cell_activation](clip(pre(2)))
     c = f * c + i * g
     o = one if "o" in layer.remove_gates else sigma(clip(pre(3) + peephole(2, c)))
-    h = o * ACTIVATIONS[layer.hidden_activation](clip(c))
+    h = o * ACTIVATIONS[layer.hidden_activation](c)
     return (p["weight_hr"] @ h if layer.proj_size else h), c
 
 

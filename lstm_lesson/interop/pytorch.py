@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lstm_lesson.interop.keras import check_lacking
 from lstm_lesson.layers import GRU, LSTM, RNN
 from lstm_lesson.stack import Stack
 
@@ -78,9 +79,7 @@ def to_torch(layer: Stack) -> torch.nn.LSTM | torch.nn.GRU | torch.nn.RNN:
     if not isinstance(layer, Stack):
         raise TypeError(f"layer: expected an lstm_lesson.LSTM, GRU or RNN, got {kind}")
     extra = _KINDS[kind][1]
-    for name, default in layer.DEFAULTS.items():
-        if name not in (*_SHARED, *extra) and getattr(layer, name) != default:
-            raise ValueError(f"{name}: PyTorch has no {name}, got {getattr(layer, name)!r}")
+    check_lacking(layer, "PyTorch", (*_SHARED, *extra))
     options = {name: getattr(layer, name) for name in (*_SHARED, *extra)}
     if options.get("nonlinearity", "tanh") not in ("tanh", "relu"):
         raise ValueError(f"nonlinearity: PyTorch has tanh and relu, got {layer.nonlinearity!r}")

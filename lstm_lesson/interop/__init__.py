@@ -1,0 +1,15 @@
+"""Weights to and from PyTorch, Keras and the ONNX operators."""
+
+from lstm_lesson.interop.keras import from_keras, to_keras
+from lstm_lesson.interop.onnx import OnnxOperator, from_onnx, to_onnx
+from lstm_lesson.interop.pytorch import from_torch, to_torch
+
+__all__ = [
+    "OnnxOperator",
+    "from_keras",
+    "from_onnx",
+    "from_torch",
+    "to_keras",
+    "to_onnx",
+    "to_torch",
+]

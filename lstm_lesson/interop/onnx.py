@@ -1,0 +1,202 @@
+"""Weights and attributes to and from the ONNX operators `LSTM`, `GRU` and `RNN`.
+
+Per the ONNX operator specification (version 22 of each operator): W is (directions, gates * H, D)
+and R (directions, gates * H, H), with gates stacked i, o, f, c for the LSTM and z, r, h for the
+GRU; B is (directions, 2 * gates * H), the input biases and then the recurrent ones; P is
+(directions, 3H), the peepholes of i, o, f. One operator is one layer.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from lstm_lesson.interop.keras import check_lacking
+from lstm_lesson.layers import GRU, LSTM, RNN
+from lstm_lesson.stack import Stack
+from lstm_lesson.validation import check_array, check_choice
+
+# Per operator: our class, and where each of our blocks of rows stands in the operator's order.
+_OPERATORS = {"LSTM": (LSTM, (0, 2, 3, 1)), "GRU": (GRU, (1, 0, 2)), "RNN": (RNN, (0,))}
+_ACTIVATIONS = {  # name in ONNX to ours; Affine is a x + b, with a = 1 and b = 0 by default
+    "Sigmoid": "sigmoid",
+    "Tanh": "tanh",
+    "Relu": "relu",
+    "HardSigmoid": "hard_sigmoid",
+    "Affine": "identity",
+}
+_ALPHA_BETA = {"HardSigmoid": (0.2, 0.5), "Affine": (1.0, 0.0)}
+_ROLES = {  # options that a direction's list of activations sets, in its order
+    "LSTM": ("gate_activation", "cell_activation", "hidden_activation"),
+    "GRU": (),
+    "RNN": ("nonlinearity",),
+}
+_DEFAULT = {"LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"], "RNN": ["Tanh"]}
+_ATTRIBUTES = ("activation_alpha", "activation_beta", "activations", "clip", "direction")
+_ATTRIBUTES = (*_ATTRIBUTES, "hidden_size", "input_forget", "layout", "linear_before_reset")
+
+
+class OnnxOperator(NamedTuple):
+    """An ONNX recurrent operator: what `from_onnx` takes, in its order."""
+
+    op_type: str  # "LSTM", "GRU" or "RNN"
+    attributes: dict  # under the operator's names
+    W: np.ndarray  # (directions, gates * H, D)
+    R: np.ndarray  # (directions, gates * H, H)
+    B: np.ndarray | None  # (directions, 2 * gates * H)
+    P: np.ndarray | None  # (directions, 3H)
+
+
+def from_onnx(op_type: str, attributes: dict, W, R, B=None, P=None) -> Stack:
+    """Return a layer that computes what an ONNX operator does.
+
+    Parameters
+    ----------
+    op_type : "LSTM", "GRU" or "RNN".
+    attributes : as in the operator; what is left out has the operator's default. ``layout=1`` makes
+        the layer batch first; its states keep their shape, (directions, B, H).
+    W, R, B, P : as in the operator (see the top of this module).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a name, shape or dtype is not the operator's; or if it is a setting that the layer lacks:
+        other activations than sigmoid, tanh, relu, hard sigmoid (0.2, 0.5) and identity, different
+        ones for the two directions, ``clip`` of a GRU or RNN, a GRU with its default
+        ``linear_before_reset=0``, which is another cell than PyTorch's.
+    """
+    kind, order = _OPERATORS[check_choice("op_type", op_type, _OPERATORS)]
+    if unknown := sorted(set(attributes) - set(_ATTRIBUTES)):
+        raise ValueError(f"attributes: {op_type} has no {unknown}")
+    direction = attributes.get("direction", "forward")
+    check_choice("direction", direction, ("forward", "reverse", "bidirectional"))
+    ways = 2 if direction == "bidirectional" else 1
+    gates = len(order)
+    check_array("R", R, (ways, "gates * H", "H"))
+    H = R.shape[2]
+    check_array("R", R, (ways, gates * H, H))
+    check_array("W", W, (ways, gates * H, "D"), R.dtype)
+    if attributes.get("hidden_size", H) != H:
+        raise ValueError(f"hidden_size: expected {H} as in R, got {attributes['hidden_size']}")
+    options = _activations(op_type, attributes, ways)
+    if op_type == "LSTM":
+        options["cell_clip"] = attributes.get("clip")
+        options["couple_input_forget"] = bool(attributes.get("input_forget", 0))
+        options["peephole"] = P is not None
+    elif P is not None or "input_forget" in attributes:
+        raise ValueError(f"P, input_forget: {op_type} has neither")
+    elif "clip" in attributes:
+        raise ValueError(f"clip: the layer has it for the LSTM alone, got it for {op_type}")
+    if op_type == "GRU" and not attributes.get("linear_before_reset", 0):
+        raise ValueError("linear_before_reset: expected 1, PyTorch's cell; got 0, another one")
+    layer = kind(
+        W.shape[2],
+        H,
+        bias=B is not None,
+        batch_first=bool(attributes.get("layout", 0)),
+        bidirectional=ways == 2,
+        reverse=direction == "reverse",
+        dtype=R.dtype,
+        **options,
+    )
+    if B is not None:
+        check_array("B", B, (ways, 2 * gates * H), R.dtype)
+    if P is not None:
+        check_array("P", P, (ways, 3 * H), R.dtype)
+    params = layer.parameters()
+    for k, suffix in enumerate(("_l0", "_l0_reverse")[:ways]):
+        params["weight_ih" + suffix][...] = _reorder(W[k], order)
+        params["weight_hh" + suffix][...] = _reorder(R[k], order)
+        if B is not None:
+            b_ih, b_hh = (_reorder(b, order) for b in np.split(B[k], 2))
+            params["bias" + suffix][...] = b_ih
+            merged = 2 * H if op_type == "GRU" else gates * H
+            params["bias" + suffix][:merged] += b_hh[:merged]
+            if op_type == "GRU":
+                params["bias_hn" + suffix][...] = b_hh[2 * H :]
+        if P is not None:
+            params["peephole" + suffix][...] = _reorder(P[k], (0, 2, 1))
+    return layer
+
+
+def to_onnx(layer: Stack) -> OnnxOperator:
+    """Return the ONNX operator of a layer; ``from_onnx(*to_onnx(layer))`` gives back the same.
+
+    Our one bias goes into the input half of B, and zeros into the other.
+
+    Raises
+    ------
+    TypeError
+        If `layer` is no layer of this package.
+    ValueError
+        If it has several layers or an option that the operator lacks.
+    """
+    op_type = type(layer).__name__
+    if not isinstance(layer, Stack):
+        raise TypeError(f"layer: expected an LSTM, GRU or RNN, got {op_type}")
+    roles = _ROLES[op_type]
+    allowed = ("bias", "batch_first", "bidirectional", "reverse", *roles)
+    check_lacking(layer, "ONNX", (*allowed, "cell_clip", "couple_input_forget", "peephole"))
+    _, order = _OPERATORS[op_type]
+    back = tuple(int(k) for k in np.argsort(order))
+    suffixes = ("_l0", "_l0_reverse") if layer.bidirectional else ("_l0",)
+    params, H = layer.parameters(), layer.hidden_size
+    directions = {(True, False): "bidirectional", (False, True): "reverse"}
+    names = {ours: theirs for theirs, ours in _ACTIVATIONS.items()}
+    activations = [names[getattr(layer, role)] for role in roles] or _DEFAULT[op_type]
+    attributes = {
+        "hidden_size": H,
+        "direction": directions.get((layer.bidirectional, layer.reverse), "forward"),
+        "activations": activations * len(suffixes),
+        "layout": int(layer.batch_first),
+    }
+    if op_type == "GRU":
+        attributes["linear_before_reset"] = 1
+    if op_type == "LSTM":
+        attributes["input_forget"] = int(layer.couple_input_forget)
+        if layer.cell_clip is not None:
+            attributes["clip"] = layer.cell_clip
+    B = P = None
+    if layer.bias:
+        b_hh = {suffix: np.zeros(len(order) * H, layer.dtype) for suffix in suffixes}
+        if op_type == "GRU":
+            for suffix, b in b_hh.items():
+                b[2 * H :] = params["bias_hn" + suffix]
+        halves = [(params["bias" + suffix], b_hh[suffix]) for suffix in suffixes]
+        B = np.stack([np.concatenate([_reorder(b, back) for b in pair]) for pair in halves])
+    if getattr(layer, "peephole", False):
+        P = np.stack([_reorder(params["peephole" + suffix], (0, 2, 1)) for suffix in suffixes])
+    W, R = (
+        np.stack([_reorder(params[name + suffix], back) for suffix in suffixes])
+        for name in ("weight_ih", "weight_hh")
+    )
+    return OnnxOperator(op_type, attributes, W, R, B, P)
+
+
+def _reorder(rows: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
+    """Return the blocks of rows taken in `order`."""
+    blocks = np.split(rows, len(order))
+    return np.concatenate([blocks[k] for k in order])
+
+
+def _activations(op_type: str, attributes: dict, ways: int) -> dict[str, str]:
+    """Return our options for the operator's activations, or raise ValueError."""
+    each = len(_DEFAULT[op_type])
+    given = list(attributes.get("activations", _DEFAULT[op_type] * ways))
+    if len(given) != each * ways:
+        raise ValueError(f"activations: expected {each * ways} names, got {given}")
+    known = {name.lower(): name for name in _ACTIVATIONS}  # the operator's names ignore case
+    given = [known[check_choice("activations", str(name).lower(), known)] for name in given]
+    if given != given[:each] * ways:
+        raise ValueError(f"activations: expected the same in both directions, got {given}")
+    for n, which in enumerate(("activation_alpha", "activation_beta")):
+        # Values are listed for those functions alone that take them.
+        expected = [_ALPHA_BETA[name][n] for name in given if name in _ALPHA_BETA]
+        if which in attributes and not np.allclose(attributes[which], expected):
+            raise ValueError(f"{which}: expected {expected} for {given}, got {attributes[which]}")
+    if not _ROLES[op_type]:
+        if given != _DEFAULT[op_type] * ways:
+            raise ValueError(f"activations: the layer's {op_type} has {_DEFAULT[op_type]} alone")
+        return {}
+    return {role: _ACTIVATIONS[name] for role, name in zip(_ROLES[op_type], given, strict=False)}
