@@ -7,7 +7,7 @@ import numpy as np
 from lstm_lesson.activations import ACTIVATIONS
 from lstm_lesson.cells import LSTMState
 from lstm_lesson.initializers import xavier_uniform
-from lstm_lesson.kernels import LSTMKernel, StepKernel
+from lstm_lesson.kernels import LSTMKernel
 from lstm_lesson.stack import LayerGrads, Stack
 from lstm_lesson.validation import (
     check_array,
@@ -155,13 +155,12 @@ class LSTM(Stack):
             shapes["peephole"] = (3 * self.hidden_size,)
         return shapes
 
+    def _cell(self):
+        return LSTMCell(**{name: getattr(self, name) for name in LSTMCell.__dataclass_fields__})
+
     def _kernel(self):
-        # Every option that is the cell's own, and whether it is at its default.
-        cell = {name: getattr(self, name) for name in LSTMCell.__dataclass_fields__}
-        plain = all(value == self.DEFAULTS[name] for name, value in cell.items())
-        if plain and self.bias and not self.proj_size and not self.peephole:
-            return LSTMKernel()
-        return StepKernel(LSTMCell(**cell))
+        plain = self._cell() == LSTMCell() and self.bias
+        return LSTMKernel() if plain and not self._extra_shapes() else super()._kernel()
 
     def _state_sizes(self):
         return (self._output_size, self.hidden_size)
@@ -214,8 +213,8 @@ class GRU(Stack):
     def _extra_shapes(self):
         return {"bias_hn": (self.hidden_size,)} if self.bias else {}
 
-    def _kernel(self):
-        return StepKernel(GRUCell())
+    def _cell(self):
+        return GRUCell()
 
 
 class RNN(Stack):
@@ -255,8 +254,8 @@ class RNN(Stack):
         super()._set_options(options)
         self.nonlinearity = check_choice("nonlinearity", options["nonlinearity"], ACTIVATIONS)
 
-    def _kernel(self):
-        return StepKernel(RNNCell(self.nonlinearity))
+    def _cell(self):
+        return RNNCell(self.nonlinearity)
 
 
 class Linear:

@@ -68,7 +68,7 @@ def forward(
     Shapes are the caller's to check: the layers do.
     """
     T, S, B, _ = x.shape
-    x = _in_order(x, lengths, reverse)
+    x = in_order(x, lengths, reverse)
     weights = kernel.pack(params)
     length = min(T, max(-(-SEGMENT_ROWS // (S * B)), math.isqrt(T) if checkpoint else 1))
     output = np.empty((T, *state[0].shape), x.dtype)
@@ -91,7 +91,7 @@ def forward(
             segments.append(segment)
     starts = tuple(starts) if checkpoint else ()
     cache = Cache(kernel, x, weights, length, starts, tuple(segments), lengths, reverse)
-    return _in_order(output, lengths, reverse), state if lengths is None else last, cache
+    return in_order(output, lengths, reverse), state if lengths is None else last, cache
 
 
 def backward(d_output: np.ndarray, d_state: tuple[np.ndarray, ...], cache: Cache) -> Grads:
@@ -110,7 +110,7 @@ def backward(d_output: np.ndarray, d_state: tuple[np.ndarray, ...], cache: Cache
     """
     kernel, x, weights, length, starts, segments, lengths, reverse = cache
     T = len(x)
-    d_output = _in_order(d_output, lengths, reverse)
+    d_output = in_order(d_output, lengths, reverse)
     ends = {}
     if lengths is not None:
         # A sequence's final gradient arrives at its own last step.
@@ -136,10 +136,10 @@ def backward(d_output: np.ndarray, d_state: tuple[np.ndarray, ...], cache: Cache
         else:
             for name, grad in more.items():
                 d_weights[name] += grad
-    return Grads(_in_order(d_x, lengths, reverse), d_state, kernel.unpack(d_weights))
+    return Grads(in_order(d_x, lengths, reverse), d_state, kernel.unpack(d_weights))
 
 
-def _in_order(x, lengths, reverse):
+def in_order(x, lengths, reverse):
     """Zero the padding of (T, S, B, K), and turn sequences around if `reverse`: its own inverse."""
     if lengths is None:
         return x[::-1] if reverse else x

@@ -12,6 +12,7 @@ import numpy as np
 
 from lstm_lesson import keeping, sequence
 from lstm_lesson.initializers import INITIALIZERS
+from lstm_lesson.kernels import StepKernel
 from lstm_lesson.validation import (
     check_array,
     check_choice,
@@ -43,7 +44,7 @@ class LayerGrads(NamedTuple):
 class Stack:
     """Base of the recurrent layers; use `RNN`, `GRU` or `LSTM`.
 
-    A subclass defines `GATES` (blocks in a weight matrix), `_kernel()`, `_extra_shapes()` and how
+    A subclass defines `GATES` (blocks in a weight matrix), `_cell()`, `_extra_shapes()` and how
     its state packs into a tuple of arrays, and may draw extra initial values.
     """
 
@@ -116,8 +117,11 @@ class Stack:
     def _extra_shapes(self) -> dict[str, tuple[int, ...]]:
         return {}
 
-    def _kernel(self):
+    def _cell(self):
         raise NotImplementedError
+
+    def _kernel(self):
+        return StepKernel(self._cell())
 
     def _state_sizes(self) -> tuple[int, ...]:
         return (self.hidden_size,)

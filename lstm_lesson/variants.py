@@ -32,6 +32,14 @@ class RNNCell:
         d_z = d_state[0] * ACTIVATIONS[self.activation][1](h)
         return d_z, d_z, (np.zeros_like(d_z),), {}
 
+    def values(self, state, h):
+        """Return ``(h,)``, what `trace` shows."""
+        return state
+
+    def gradients(self, d_state, h, params):
+        """Return the total derivative ``(d_h,)``."""
+        return d_state
+
 
 @dataclass(frozen=True)
 class GRUCell:
@@ -54,15 +62,26 @@ class GRUCell:
 
     def backward(self, d_state, cache, params):
         """Return ``d_z_x, d_z_h``, the direct gradients of the old state, and of the extras."""
-        (d_h,) = d_state
-        r, z, n, recurrent, h_prev = cache
-        d_n = d_h * (1 - z) * tanh_derivative(n)
-        d_z = d_h * (h_prev - n) * sigmoid_derivative(z)
-        d_r = d_n * recurrent * sigmoid_derivative(r)
+        r, z, n, _, _ = cache
+        d_r, d_z, d_n, d_h = self.gradients(d_state, cache, params)
+        d_r = d_r * sigmoid_derivative(r)
+        d_z = d_z * sigmoid_derivative(z)
+        d_n = d_n * tanh_derivative(n)
         d_z_x = np.concatenate([d_r, d_z, d_n], axis=-1)
         d_z_h = np.concatenate([d_r, d_z, d_n * r], axis=-1)
         extras = {"bias_hn": (d_n * r).sum(axis=-2, keepdims=True)} if "bias_hn" in params else {}
         return d_z_x, d_z_h, (d_h * z,), extras
+
+    def values(self, state, cache):
+        """Return ``(r, z, n, h)``, what `trace` shows."""
+        return (*cache[:3], *state)
+
+    def gradients(self, d_state, cache, params):
+        """Return the total derivatives ``(d_r, d_z, d_n, d_h)``, (..., B, H) each."""
+        (d_h,) = d_state
+        _, z, n, recurrent, h_prev = cache
+        d_n = d_h * (1 - z)
+        return d_n * tanh_derivative(n) * recurrent, d_h * (h_prev - n), d_n, d_h
 
 
 class LSTMParts(NamedTuple):
@@ -123,34 +142,51 @@ class LSTMCell:
     def backward(self, d_state, parts, params):
         """Return ``d_z_x, d_z_h``, the direct gradients of the old state, and of the extras."""
         _, slope = ACTIVATIONS[self.gate_activation]
-        c_prev, i, f, g, o, c, tanh_c, m, unclipped = parts
-        d_h, d_c = d_state
-        extras = {}
-        d_m = d_h
-        if "weight_hr" in params:
-            d_m = d_h @ params["weight_hr"]
-            extras["weight_hr"] = d_h.swapaxes(-1, -2) @ m
-        open_i, open_f, open_g, open_o = np.split(unclipped, 4, axis=-1)
-        d_z_o = d_m * tanh_c * slope(o) * open_o
-        if "o" in self.remove_gates:
-            d_z_o = np.zeros_like(d_z_o)
-        d_c = d_c + d_m * o * ACTIVATIONS[self.hidden_activation][1](tanh_c)
-        if "peephole" in params:
-            p_i, p_f, p_o = np.split(params["peephole"], 3, axis=-1)
-            d_c = d_c + d_z_o * p_o
-        d_i, d_f = d_c * g, d_c * c_prev
+        d_i, d_f, d_g, d_o, d_c, d_h = self.gradients(d_state, parts, params)
+        c_prev, i, f, g, o, c, _, m, unclipped = parts
+        d_z_i, d_z_f, d_z_o = d_i * slope(i), d_f * slope(f), d_o * slope(o)
+        for name, d_z_gate in zip("ifo", (d_z_i, d_z_f, d_z_o), strict=True):
+            if name in self.remove_gates:
+                d_z_gate[...] = 0
         if self.couple_input_forget:
-            d_i, d_f = d_i - d_f, np.zeros_like(d_f)
-        d_z_i = np.zeros_like(d_i) if "i" in self.remove_gates else d_i * slope(i) * open_i
-        d_z_f = np.zeros_like(d_f) if "f" in self.remove_gates else d_f * slope(f) * open_f
-        d_z_g = d_c * i * ACTIVATIONS[self.cell_activation][1](g) * open_g
+            d_z_f[...] = 0
+        d_z_g = d_g * ACTIVATIONS[self.cell_activation][1](g)
+        d_z = np.concatenate([d_z_i, d_z_f, d_z_g, d_z_o], axis=-1) * unclipped
         d_c_prev = d_c * f
+        extras = {}
+        if "weight_hr" in params:
+            extras["weight_hr"] = d_h.swapaxes(-1, -2) @ m
         if "peephole" in params:
+            d_z_i, d_z_f, _, d_z_o = np.split(d_z, 4, axis=-1)
+            p_i, p_f, _ = np.split(params["peephole"], 3, axis=-1)
             d_c_prev = d_c_prev + d_z_i * p_i + d_z_f * p_f
             by_gate = [d_z_i * c_prev, d_z_f * c_prev, d_z_o * c]
             extras["peephole"] = np.concatenate(by_gate, axis=-1).sum(axis=-2, keepdims=True)
-        d_z = np.concatenate([d_z_i, d_z_f, d_z_g, d_z_o], axis=-1)
         return d_z, d_z, (np.zeros_like(d_h), d_c_prev), extras
+
+    def values(self, state, parts):
+        """Return ``(i, f, g, o, c, h)``, what `trace` shows."""
+        return (*parts[1:6], state[0])
+
+    def gradients(self, d_state, parts, params):
+        """Return the total derivatives ``(d_i, d_f, d_g, d_o, d_c, d_h)``, (..., B, H) each.
+
+        `d_state` is the total derivative of the new ``h``, and that of the new ``c`` through the
+        next step alone. With coupled gates, ``d_i`` counts the way through ``f = 1 - i`` too.
+        """
+        c_prev, i, _, g, o, _, tanh_c, _, unclipped = parts
+        d_h, d_c = d_state
+        d_m = d_h @ params["weight_hr"] if "weight_hr" in params else d_h
+        d_o = d_m * tanh_c
+        d_c = d_c + d_m * o * ACTIVATIONS[self.hidden_activation][1](tanh_c)
+        if "peephole" in params and "o" not in self.remove_gates:
+            p_o = np.split(params["peephole"], 3, axis=-1)[2]
+            open_o = np.split(unclipped, 4, axis=-1)[3]
+            d_c = d_c + d_o * ACTIVATIONS[self.gate_activation][1](o) * open_o * p_o
+        d_i, d_f = d_c * g, d_c * c_prev
+        if self.couple_input_forget:
+            d_i = d_i - d_f
+        return d_i, d_f, d_c * i, d_o, d_c, d_h
 
     def _clip(self, z):
         return z if self.cell_clip is None else np.clip(z, -self.cell_clip, self.cell_clip)
