@@ -1,0 +1,284 @@
+"""The built pages: first as files, then in a real browser that can reach no other host.
+
+Without a built book, or without Chromium, these tests say so and are skipped; under CI they fail.
+"""
+
+import functools
+import http.server
+import os
+import re
+import shutil
+import threading
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urlsplit
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+
+ROOT = Path(__file__).parents[1]
+HTML = ROOT / "_build" / "html"
+
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+PAGES = [TOC["root"]] + [entry["file"] for part in TOC["parts"] for entry in part["chapters"]]
+
+# Directive and role syntax that reaches a reader only when it was not understood.
+RAW = re.compile(r":::|```|\{(?:numref|eq|ref|doc|cite[:\w]*|term|glue[:\w]*|[\w-]+)\}`|\{exercise")
+
+# Attributes through which a page loads something by itself. A link in the text is not one.
+LOADS = {
+    "script": "src",
+    "link": "href",
+    "img": "src",
+    "iframe": "src",
+    "source": "src",
+    "video": "src",
+    "audio": "src",
+    "embed": "src",
+    "object": "data",
+}
+
+
+def missing(what: str):
+    """Skip on a reader's machine; fail where everything is meant to be there."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@functools.cache
+def parse(path: Path) -> BeautifulSoup:
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+@pytest.fixture(params=PAGES)
+def page(request) -> Path:
+    if not (HTML / "index.html").exists():
+        missing("the book is not built: run `make book` first")
+    path = HTML / f"{request.param}.html"
+    assert path.exists(), f"{request.param} is in _toc.yml, and {path} was not built"
+    return path
+
+
+def article(path: Path):
+    return parse(path).select_one("article")
+
+
+# ---- As files ----
+
+
+def test_page_has_one_title(page):
+    assert len(article(page).select("h1")) == 1
+
+
+def test_links_and_pictures_lead_somewhere(page):
+    broken = []
+    for tag in parse(page).select("[href], [src]"):
+        target = tag.get("href") or tag.get("src")
+        if not target or urlsplit(target).scheme or target.startswith("//"):
+            continue
+        address, anchor = urldefrag(target)
+        path = (page.parent / unquote(urlsplit(address).path)).resolve() if address else page
+        # A search page takes what is asked in its address, so only its file matters.
+        if not path.exists():
+            broken.append(target)
+        elif anchor and path.suffix == ".html":
+            soup = parse(path)
+            if not soup.find(id=unquote(anchor)) and not soup.find(attrs={"name": unquote(anchor)}):
+                broken.append(target)
+    assert broken == []
+
+
+def test_pictures_have_alternative_text(page):
+    assert [img for img in parse(page).select("img") if not (img.get("alt") or "").strip()] == []
+
+
+def test_no_directive_is_left_raw(page):
+    visible = BeautifulSoup(str(article(page)), "html.parser")
+    for tag in visible.select("pre, code, script, style"):
+        tag.decompose()
+    assert RAW.findall(visible.get_text()) == []
+
+
+def test_no_traceback_is_shown(page):
+    assert "Traceback" not in article(page).get_text()
+
+
+def test_nothing_is_loaded_from_another_host(page):
+    foreign = [
+        tag
+        for name, attribute in LOADS.items()
+        for tag in parse(page).select(f"{name}[{attribute}]")
+        if re.match(r"(?:\w+:)?//", tag[attribute])
+    ]
+    assert foreign == []
+
+
+def test_stylesheets_load_nothing_from_another_host():
+    if not HTML.exists():
+        missing("the book is not built: run `make book` first")
+    sheets = list(HTML.rglob("*.css"))
+    assert sheets
+    load = re.compile(r"(?:@import\s+|url\()\s*[\"']?(?:https?:)?//")
+    assert [s for s in sheets if load.search(s.read_text(encoding="utf-8"))] == []
+
+
+# ---- In a browser ----
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="session")
+def address():
+    """The address of the built book, served on a free port of this machine."""
+    if not (HTML / "index.html").exists():
+        missing("the book is not built: run `make book` first")
+    handler = functools.partial(Quiet, directory=HTML)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    executable = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not executable:
+        missing("no chromium on this machine")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    flags = (
+        "--no-sandbox --disable-gpu --no-first-run --disable-background-networking "
+        "--disable-component-update --disable-sync"
+    )
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=flags.split())
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium, address, request):
+    """Open pages in a fresh profile: ``visit(name, **options) -> (tab, problems)``.
+
+    `problems` collects console errors, failed loads and requests to another host, which are
+    refused.
+    """
+    contexts = []
+
+    def visit(name, base=None, **options):
+        base = base or address
+        context = chromium.new_context(**options)
+        contexts.append(context)
+        problems = []
+
+        def route(route):
+            if route.request.url.startswith((base, "data:", "blob:")):
+                route.continue_()
+            else:
+                problems.append(f"request to {route.request.url}")
+                route.abort()
+
+        context.route("**/*", route)
+        tab = context.new_page()
+        tab.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+        tab.on("pageerror", lambda error: problems.append(str(error)))
+        tab.on("requestfailed", lambda r: problems.append(f"failed: {r.url}"))
+        tab.goto(f"{base}/{name}")
+        tab.wait_for_function("!window.MathJax || MathJax.startup?.promise")
+        tab.evaluate("() => window.MathJax?.startup?.promise")
+        tab.evaluate("() => document.fonts.ready.then(() => true)")
+        return tab, problems
+
+    yield visit
+    for context in contexts:
+        context.close()
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(HTML).as_posix()
+
+
+# Wide as a desk and narrow as a phone, read from a server and straight from the disk.
+WIDE = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.mark.parametrize("source", ["server", "disk"])
+def test_page_works_alone_and_typesets_its_equations(visit, page, source):
+    base = HTML.as_uri() if source == "disk" else None
+    tab, problems = visit(name_of(page), base, viewport=WIDE)
+    assert problems == []
+    equations = len(article(page).select(".math"))
+    assert tab.locator("article .math mjx-container").count() >= equations
+    assert tab.locator("article mjx-merror, article [data-mjx-error]").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wider_than_a_phone(visit, page, scheme):
+    tab, _ = visit(name_of(page), viewport=PHONE, color_scheme=scheme)
+    sizes = tab.evaluate(
+        "() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+    )
+    assert sizes[0] <= sizes[1]
+    # What is clipped inside the article can't be reached either: nothing may stick out unless a
+    # box around it scrolls.
+    outside = tab.evaluate(
+        """() => [...document.querySelectorAll("article *")].filter(e => {
+            const box = e.getBoundingClientRect();
+            if (box.width === 0 || box.right <= window.innerWidth + 1) return false;
+            for (let up = e; up.tagName !== "ARTICLE"; up = up.parentElement)
+                if (["auto", "scroll"].includes(getComputedStyle(up).overflowX)) return false;
+            return !e.closest("mjx-assistive-mml, .visually-hidden, .sr-only");
+        }).map(e => e.outerHTML.slice(0, 120))"""
+    )
+    assert outside == []
+
+
+def luminance(rgb):
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in rgb]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    """The WCAG contrast ratio of two colours as browsers write them, ``rgb(1, 2, 3)``."""
+    rgbs = [[int(v) / 255 for v in re.findall(r"\d+", colour)[:3]] for colour in (one, other)]
+    high, low = sorted(map(luminance, rgbs), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_contrast_of_black_on_white_is_21():
+    assert contrast("rgb(0, 0, 0)", "rgb(255, 255, 255)") == pytest.approx(21)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_equation_colours_are_readable(visit, page, scheme):
+    tab, _ = visit(name_of(page), viewport=WIDE, color_scheme=scheme)
+    assert tab.locator("html").get_attribute("data-theme") == scheme
+    background = tab.evaluate("() => getComputedStyle(document.body).backgroundColor")
+    colours = tab.evaluate(
+        """() => [...new Set([...document.querySelectorAll(
+            "article mjx-container, article mjx-container mjx-mstyle, article [class^=gate-]"
+        )].map(e => getComputedStyle(e).color))]"""
+    )
+    # WCAG AA for text.
+    assert {c: contrast(c, background) for c in colours if contrast(c, background) < 4.5} == {}
+
+
+def test_reader_can_switch_to_dark_and_back(visit):
+    tab, problems = visit("index.html", viewport=WIDE, color_scheme="light")
+    themes = []
+    for _ in range(3):
+        tab.locator("button.theme-switch-button:visible").first.click()
+        themes.append(tab.locator("html").get_attribute("data-theme"))
+    assert set(themes) == {"light", "dark"}
+    assert problems == []
+
+
+def test_search_finds_the_carousel(visit):
+    tab, problems = visit("search.html?q=carousel", viewport=WIDE)
+    tab.locator("#search-results li a").first.wait_for()
+    assert tab.locator("#search-results li a").count() >= 1
+    assert problems == []

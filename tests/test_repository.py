@@ -1,0 +1,186 @@
+"""What the repository promises around the package: commands, versions, references, tidiness."""
+
+import inspect
+import json
+import re
+import subprocess
+from importlib import import_module, metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+API_MODULES = "activations initializers cells sequence layers gradcheck interop plotting".split()
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def tracked() -> list[Path]:
+    """Files under version control; where this is no checkout, every file that is not built."""
+    git = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    if git.returncode == 0:
+        names = [ROOT / name for name in git.stdout.split("\0") if name]
+        return [path for path in names if path.is_file()]
+    built = re.compile(
+        r"(?:^|/)(?:\.venv|_build|__pycache__|\.\w+_cache|\.hypothesis|[^/]+\.egg-info)/"
+    )
+    files = (path for path in ROOT.rglob("*") if path.is_file())
+    return [path for path in files if not built.search(path.relative_to(ROOT).as_posix())]
+
+
+def constraints() -> dict[str, Requirement]:
+    lines = [line for line in read("constraints.txt").splitlines() if not line.startswith("#")]
+    return {canonicalize_name(r.name): r for r in map(Requirement, lines)}
+
+
+def required() -> dict[str, Requirement]:
+    """What the requirements ask for, with all that this asks for in turn, on this machine."""
+    lines = [line for line in read("requirements.txt").splitlines() if line[:1].isalpha()]
+    todo = [*map(Requirement, lines), Requirement("lstm_lesson")]
+    found = {}
+    while todo:
+        requirement = todo.pop()
+        name = canonicalize_name(requirement.name)
+        if name in found and not requirement.extras:
+            continue
+        found[name] = requirement
+        for line in metadata.requires(name) or []:
+            child = Requirement(line)
+            extras = ["", *requirement.extras]
+            if child.marker is None or any(child.marker.evaluate({"extra": e}) for e in extras):
+                todo.append(child)
+    return found
+
+
+# ---- Commands ----
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "intro.md", ".ci/run"])
+def test_make_commands_that_are_named_exist(page):
+    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.M))
+    named = set(re.findall(r"(?:^|`)\s*make (?:[A-Z]+=\S+ )*([a-z]+)", read(page), re.M))
+    assert named, f"{page} names no make target"
+    assert named <= targets
+
+
+def test_ci_runs_every_check():
+    assert {"make lint", "make test", "make book"} <= set(read(".ci/run").splitlines())
+    assert (ROOT / ".ci/run").stat().st_mode & 0o111, ".ci/run is not executable"
+    assert "run: .ci/run" in read(".github/workflows/book.yml")
+
+
+def test_readme_gives_the_commands_of_make():
+    makefile = read("Makefile")
+    readme = read("README.md")
+    for command in ("-r requirements.txt -c constraints.txt", "build . -W -n --keep-going"):
+        assert command in makefile
+        assert command in readme
+
+
+# ---- Versions ----
+
+
+def test_constraints_hold_everything_that_is_installed():
+    assert set(required()) - {"lstm-lesson"} <= set(constraints())
+
+
+def test_constraints_name_one_plain_version_each():
+    for requirement in constraints().values():
+        assert re.fullmatch(r"==[\w.]+", str(requirement.specifier)), requirement
+
+
+def test_constraints_are_what_is_installed():
+    wrong = {}
+    for name, requirement in constraints().items():
+        if requirement.marker is None or requirement.marker.evaluate():
+            version = metadata.version(name)
+            if not requirement.specifier.contains(version, prereleases=True):
+                wrong[name] = (version, str(requirement.specifier))
+    assert wrong == {}
+
+
+def test_ranges_admit_the_constrained_versions():
+    pinned = constraints()
+    for name, requirement in required().items():
+        if name in pinned:
+            version = next(iter(pinned[name].specifier)).version
+            assert requirement.specifier.contains(version, prereleases=True), requirement
+
+
+# ---- Pages ----
+
+
+def prose() -> dict[str, str]:
+    pages = {p.name: p.read_text(encoding="utf-8") for p in (ROOT / "chapters").glob("*.md")}
+    pages["intro.md"] = read("intro.md")
+    for path in (ROOT / "chapters").glob("*.ipynb"):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        pages[path.name] = "\n".join(
+            "".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"
+        )
+    return pages
+
+
+def test_every_cited_work_is_in_the_bibliography():
+    entries = re.findall(r"^@\w+\{([^,\s]+),", read("references.bib"), re.M)
+    assert len(entries) == len(set(entries)), "a key is defined twice"
+    cited = {
+        key.strip()
+        for text in prose().values()
+        for keys in re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", text)
+        for key in keys.split(",")
+    }
+    assert cited
+    assert cited <= set(entries)
+
+
+@pytest.mark.parametrize("name", API_MODULES)
+def test_every_public_name_is_described_on_the_api_page(name):
+    assert f"automodule:: lstm_lesson.{name}\n   :members:\n" in read("chapters/api.md")
+    module = import_module(f"lstm_lesson.{name}")
+    public = [
+        value
+        for key, value in vars(module).items()
+        if not key.startswith("_")
+        and (inspect.isfunction(value) or inspect.isclass(value))
+        and value.__module__ == module.__name__
+    ]
+    # The page leaves out what has no docstring; a NamedTuple without one shows its signature.
+    assert [v.__name__ for v in public if not v.__doc__ or v.__doc__.startswith(v.__name__)] == []
+
+
+# ---- Tidiness ----
+
+
+def test_no_file_names_a_machine_path_or_a_registry():
+    # Assembled, so that this file is not a hit itself.
+    paths = re.compile(r"(?<![\w.:/~-])/(?:" + "|".join(["work", "root", "tmp", "home"]) + r")/")
+    hosts = re.compile(
+        "|".join(["pypi" + r"\.org", "pythonhosted" + r"\.org", "registry" + r"\.npmjs"])
+    )
+    found = []
+    for path in tracked():
+        if path.suffix in {".png", ".safetensors", ".woff2"} or path == Path(__file__).resolve():
+            continue
+        if path.name == "test_notebooks.py":  # its broken notebooks show such a path on purpose
+            continue
+        text = re.sub(r'"image/png": "[^"]*"', "", path.read_text(encoding="utf-8"))
+        found += [
+            f"{path.relative_to(ROOT)}: {m[0]}"
+            for m in (*paths.finditer(text), *hosts.finditer(text))
+        ]
+    assert found == []
+
+
+def test_the_top_folder_stays_readable():
+    top = {path.relative_to(ROOT).parts[0] for path in tracked()}
+    assert len([name for name in top if not name.startswith(".")]) <= 18
