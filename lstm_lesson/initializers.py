@@ -63,9 +63,39 @@ def uniform(shape: tuple[int, ...], rng=0, dtype=np.float64, low=-0.1, high=0.1)
     return check_rng(rng).uniform(low, high, shape).astype(dtype)
 
 
+def constant(shape: tuple[int, ...], rng=0, dtype=np.float64, value=0.0) -> np.ndarray:
+    """Return an array filled with `value`; `rng` is there to be called like the others."""
+    return np.full(shape, value, dtype)
+
+
+def chrono(hidden_size: int, longest_lag: float, rng=0, dtype=np.float64) -> np.ndarray:
+    """Return LSTM biases for memories that last up to `longest_lag` steps.
+
+    Parameters
+    ----------
+    hidden_size : H, units.
+    longest_lag : steps, more than 2. A unit whose forget gate stays at ``sigmoid(b_f)`` forgets
+        over ``1 + exp(b_f)`` steps, which the draw spreads evenly from 2 to `longest_lag`.
+    rng : a generator or an integer seed.
+    dtype : float32 or float64.
+
+    Returns
+    -------
+    (4H,), stacked i, f, g, o: ``b_f = log(u)`` with u from ``U(1, longest_lag - 1)``,
+    ``b_i = -b_f``, the others zero (Tallec and Ollivier 2018). Put it into a layer by
+    ``layer.parameters()["bias_l0"][:] = chrono(...)``. Raises ValueError if the lag is too short.
+    """
+    if not longest_lag > 2:
+        raise ValueError(f"longest_lag: expected more than 2 steps, got {longest_lag}")
+    b_f = np.log(check_rng(rng).uniform(1, longest_lag - 1, hidden_size))
+    zeros = np.zeros(hidden_size)
+    return np.concatenate([-b_f, b_f, zeros, zeros]).astype(dtype)
+
+
 INITIALIZERS = {
     "xavier_uniform": xavier_uniform,
     "xavier_normal": xavier_normal,
     "orthogonal": orthogonal,
     "uniform": uniform,
+    "constant": constant,
 }

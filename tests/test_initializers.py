@@ -1,10 +1,15 @@
 """Each initial value has the property it is for."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
+from lstm_lesson import LSTM, LSTMState
 from lstm_lesson.initializers import (
     INITIALIZERS,
+    chrono,
+    constant,
     orthogonal,
     uniform,
     xavier_normal,
@@ -55,6 +60,35 @@ def test_same_seed_same_numbers(name):
     draw = INITIALIZERS[name]
     np.testing.assert_array_equal(draw((4, 3), rng=5), draw((4, 3), np.random.default_rng(5)))
     assert draw((4, 3), rng=5, dtype=np.float32).dtype == np.float32
-    assert np.any(draw((4, 3), rng=5) != draw((4, 3), rng=6))
+    if name != "constant":
+        assert np.any(draw((4, 3), rng=5) != draw((4, 3), rng=6))
     with pytest.raises(TypeError, match="Generator or a non-negative integer"):
-        draw((4, 3), rng="5")
+        xavier_uniform((4, 3), rng="5")
+
+
+def test_constant_and_an_initialiser_of_ones_own():
+    layer = LSTM(3, 4, weight_init="constant", recurrent_init=partial(uniform, low=0.2, high=0.3))
+    assert not np.any(layer.parameters()["weight_ih_l0"])
+    recurrent = layer.parameters()["weight_hh_l0"]
+    assert 0.2 <= recurrent.min() < recurrent.max() <= 0.3
+    np.testing.assert_array_equal(constant((2, 3), value=0.5), np.full((2, 3), 0.5))
+
+
+def test_chrono_spreads_time_constants_up_to_the_longest_lag():
+    H, longest = 2000, 500
+    bias = chrono(H, longest, rng=1)
+    b_i, b_f, b_g, b_o = np.split(bias, 4)
+    np.testing.assert_array_equal(b_i, -b_f)
+    assert not np.any(b_g) and not np.any(b_o)
+    # With no input a cell keeps f of itself at each step: over 1 / (1 - f) steps it falls to 1 / e.
+    layer = LSTM(1, H, dtype=np.float64, weight_init="constant", recurrent_init="constant")
+    layer.parameters()["bias_l0"][:] = bias
+    start = LSTMState(np.zeros((1, 1, H)), np.ones((1, 1, H)))
+    _, after, _ = layer.forward(np.zeros((1, 1, 1)), start)
+    memory = 1 / (1 - after.c.ravel())
+    assert 2 <= memory.min() < 2 + 0.02 * longest
+    assert 0.98 * longest < memory.max() <= longest
+    # Uniform over the range: its mean is known to longest / sqrt(12 H), about 3 steps.
+    assert memory.mean() == pytest.approx((2 + longest) / 2, abs=4 * longest / np.sqrt(12 * H))
+    with pytest.raises(ValueError, match="expected more than 2 steps, got 2"):
+        chrono(4, 2)
