@@ -1,0 +1,130 @@
+"""The command `lstm-lesson`: arguments, printing, exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+
+import numpy as np
+
+from lstm_lesson import LSTM, __version__, cases
+
+EXIT = {"PASS": 0, "FAIL": 1, "UNUSABLE": 2}  # verdict: exit code
+CODES = "exit codes: 0 all is well; 1 a check failed; 2 a file, path or option can't be used"
+FORMAT = f"{cases.FORMAT}\n\n{CODES}"
+CASE = """\
+Check an LSTM written in any language against PyTorch's numbers, through a JSON file: read it,
+run your LSTM on it and compare. Or write your own results into such a file and `case check` it.
+
+  lstm-lesson case generate --hidden-size 4 --output case.json
+  lstm-lesson case check case.json"""
+GENERATE = """\
+Run torch.nn.LSTM on random numbers; write them, exact float32 numbers, to a JSON file with what
+comes out, computed from them in float64. The same seed gives the same file. Needs PyTorch.
+
+  lstm-lesson case generate --seq-length 20 --seed 7 --gradients sum --output case.json"""
+CHECK = f"""\
+Run lstm_lesson's LSTM on each file, in float64, and print one line a file: PASS or FAIL with the
+largest absolute differences from what is expected, against the tolerance, or UNUSABLE and why.
+At most {cases.MAX_BYTES:,} bytes, and {cases.MAX_NUMBERS:,} numbers from input to expected_out.
+
+  lstm-lesson case check --tolerance 1e-6 --json results/*.json"""
+SELFTEST = """\
+Show that lstm_lesson's LSTM does what an LSTM must, and measure it: its output is not zero after
+one step, changes along a sequence of one repeated input, and differs between members of a batch."""
+LEAST = 1e-3  # what counts as a difference; rounding is some 1e-8
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command with the arguments given, or the process's own; return its exit code."""
+    args = _parser().parse_args(argv)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file may have any name
+    try:
+        return args.run(args)
+    except BrokenPipeError:  # who was reading, `head` for one, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
+    except (ImportError, ValueError) as error:  # no PyTorch; what the package says of an argument
+        args.parser.error(error)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        """Say what is wrong on one line."""
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def _parser() -> _Parser:
+    raw = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
+    top = _Parser(prog="lstm-lesson", description="Tools of Inside the LSTM.", epilog=CODES, **raw)
+    top.add_argument("--version", action="version", version=f"lstm-lesson {__version__}")
+    groups = top.add_subparsers(metavar="GROUP", required=True)
+    case = groups.add_parser("case", help="JSON cases", description=CASE, epilog=FORMAT, **raw)
+    commands = case.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(run, name, about, text, epilog):
+        parser = commands.add_parser(name, help=about, description=text, epilog=epilog, **raw)
+        parser.add_argument("--json", action="store_true", help="print one JSON document instead")
+        parser.set_defaults(run=run, parser=parser)
+        return parser.add_argument
+
+    option = add(_generate, "generate", "write a test case", GENERATE, FORMAT)
+    for name, default in zip((*cases.SIZES, "seed"), (5, 8, 2, 3, 42), strict=True):
+        option(f"--{name.replace('_', '-')}", type=int, default=default, help="default %(default)s")
+    option("--output", default="pytorch_lstm_test.json", metavar="FILE", help="default %(default)s")
+    option("--gradients", choices=cases.LOSSES, help="write the gradients of this loss, too")
+
+    option = add(_check, "check", "compare our LSTM with test cases", CHECK, FORMAT)
+    option("files", nargs="+", metavar="FILE", help="test cases to check")
+    option("--tolerance", type=float, default=cases.TOLERANCE, help="default %(default)s")
+    add(_selftest, "selftest", "show that our LSTM works", SELFTEST, CODES)
+    return top
+
+
+def _generate(args) -> int:
+    chosen = {name: getattr(args, name) for name in (*cases.SIZES, "seed", "gradients")}
+    cases.write(args.output, cases.generate(**chosen))
+    written = f"{args.output}: written, seed {args.seed}"
+    print(json.dumps({"file": args.output, **chosen}) if args.json else written, flush=True)
+    return 0
+
+
+def _check(args) -> int:
+    results = [cases.check(file, args.tolerance) for file in args.files]
+    rows = [result._asdict() | {"largest_difference": result.largest} for result in results]
+    return _report(rows, map(str, results), args.json)
+
+
+def _selftest(args) -> int:
+    x = np.random.default_rng(0).normal(size=(6, 4, 3)).astype(np.float32)  # (T, B, D)
+    output, _, _ = LSTM(3, 5).forward(x)
+    repeated, _, _ = LSTM(3, 5).forward(np.repeat(x[:1], 6, axis=0))
+    a, b = np.triu_indices(4, 1)  # every pair of the batch
+    measured = {
+        "output after one step": output[0],
+        "change along a sequence": np.diff(repeated, axis=0),
+        "difference within a batch": output[:, a] - output[:, b],
+    }
+    rows, lines = [], []
+    for what, vectors in measured.items():
+        least = float(np.abs(vectors).max(axis=-1).min())
+        rows.append({"what": what, "verdict": "PASS" if least > LEAST else "FAIL", "least": least})
+        lines.append(f"{what}: {rows[-1]['verdict']}: at least {least:.4f}, above {LEAST} passes")
+    return _report(rows, lines, args.json)
+
+
+def _report(rows: list[dict], lines, as_json: bool) -> int:
+    """Print lines, or rows as one JSON document, and return the exit code."""
+    code = max(EXIT[row["verdict"]] for row in rows)
+    if as_json:  # without nan and infinity, which JSON has not: null instead
+        rows = json.loads(json.dumps(rows), parse_constant=lambda _: None)
+        lines = [json.dumps({"exit": code, "results": rows}, indent=2)]
+    print(*lines, sep="\n", flush=True)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
