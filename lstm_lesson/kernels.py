@@ -4,17 +4,25 @@
 hold both equal to a loop over `lstm_lesson.cells`. What makes `LSTMKernel` fast:
 
 - One tanh serves all four gates, because ``sigmoid(z) = (1 + tanh(z / 2)) / 2``: the halves go
-  into the weights before the loop (`_pack`).
-- A step's gates lie in one block, in slots ordered ``o, i, f, g, c_prev``. So the three sigmoids
-  are neighbours, and ``[i, f] * [g, c_prev]`` is one product whose halves add up to the new cell.
+  into the weights before the loop.
+- A step's gates and the cell it starts from lie in one block, in slots ``o, i, f, g, c_prev``. So
+  the sigmoids are neighbours, and ``[i, f] * [g, c_prev]`` is one product, whose halves add up to
+  the new cell.
+- Inside the loop the batch is the last axis, so that a matrix product fills the slots as they lie,
+  and every other operation runs over contiguous memory.
 - Backward, all local derivatives of a segment are taken at once; a step is then five calls.
-- The input is projected, and the weight gradients are summed, in one matrix product a segment.
+- Input, hidden state and bias share one matrix product a step; the weight gradients are summed in
+  one a segment.
+- Scratch memory is used again, for fresh memory costs more than what is computed in it.
 
-Every array has an axis S of replicas before its batch: x is (n, S, B, D), weights are (S, 4H, D).
+Every array may have an axis S of replicas, independent networks of one size run side by side,
+before its last two: x is (n, S, B, D), weights are (S, 4H, D), the bias is (S, 4H, 1).
 """
 
 from __future__ import annotations
 
+import math
+import threading
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -23,144 +31,203 @@ import numpy as np
 from lstm_lesson.variants import GRUCell, LSTMCell, RNNCell
 
 
-class LSTMSegment(NamedTuple):
+class LSTMRecord(NamedTuple):
     """What the forward pass knows about some consecutive steps."""
 
-    h: np.ndarray  # hidden states, h[0] the one before the first step, (n + 1, S, B, H)
-    slots: np.ndarray  # o, i, f, g of each step and c before it, (n + 1, 5, S, B, H)
-    tanh_c: np.ndarray  # tanh of the cell state after each step, (n, S, B, H)
+    h: np.ndarray  # hidden states, h[0] the one before the first step, (n + 1, B, H)
+    slots: np.ndarray  # o, i, f, g of each step and c before it, (n + 1, 5, H, B)
+    tanh_c: np.ndarray  # tanh of the cell state after each step, (n, H, B)
+
+    def part(self, start: int, stop: int) -> LSTMRecord:
+        """Return the record of some of the steps, in the same memory."""
+        h, slots, tanh_c = self
+        return LSTMRecord(h[start : stop + 1], slots[start : stop + 1], tanh_c[start:stop])
 
     def output(self) -> np.ndarray:
-        """Return the hidden state after each step, (n, S, B, H)."""
+        """Return the hidden state after each step, (n, B, H)."""
         return self.h[1:]
 
     def state(self, t: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return ``(h, c)`` after `t` steps, (S, B, H) each."""
-        return self.h[t], self.slots[t, 4]
+        """Return ``(h, c)`` after `t` steps, (B, H) each."""
+        return self.h[t], _T(self.slots[t, ..., 4, :, :])
+
+
+class LSTMWeights(NamedTuple):
+    """The parameters of an LSTM as its loop wants them."""
+
+    packed: (
+        np.ndarray
+    )  # U, W and b side by side, gates o, i, f, g, sigmoids halved, (4H, H + D + 1)
+    weight_ih: np.ndarray  # as it is, (4H, D)
 
 
 class LSTMKernel:
     """The plain LSTM: sigmoid gates, tanh, a bias, nothing else."""
 
     def pack(self, params):
-        """Order gates as the slots have them, and halve the sigmoids' weights."""
-        return {name: _pack(p) for name, p in params.items()}
+        """Copy the parameters as the loop wants them: `LSTMWeights`."""
+        parts = [_T(params[name]) for name in ("weight_hh", "weight_ih", "bias")]
+        *lead, H, rows = parts[0].shape
+        side_by_side = np.empty((*lead, sum(p.shape[-2] for p in parts), rows), parts[0].dtype)
+        sigmoids = side_by_side[..., : 3 * H]
+        np.concatenate([p[..., 3 * H :] for p in parts], axis=-2, out=sigmoids[..., :H])
+        np.concatenate([p[..., : 2 * H] for p in parts], axis=-2, out=sigmoids[..., H:])
+        sigmoids *= 0.5
+        np.concatenate(
+            [p[..., 2 * H : 3 * H] for p in parts], axis=-2, out=side_by_side[..., 3 * H :]
+        )
+        # Turned, each column lies in one piece: products with few columns are faster so.
+        return LSTMWeights(_T(side_by_side), params["weight_ih"].copy())
 
     def unpack(self, grads):
-        """Return the gradients of the parameters from those of `pack` of them."""
-        return {name: _unpack(grad) for name, grad in grads.items()}
+        """Return the gradients, which are those of the parameters as they were given."""
+        return grads
 
-    def forward(self, x, state, weights) -> LSTMSegment:
-        """Run the steps of one segment, x (n, S, B, D), `weights` as `pack` leaves them."""
-        weight_ih, weight_hh, bias = weights["weight_ih"], weights["weight_hh"], weights["bias"]
-        n, S, B, _ = x.shape
-        H = weight_hh.shape[2]
-        h = np.empty((n + 1, S, B, H), x.dtype)
-        slots = np.empty((n + 1, 5, S, B, H), x.dtype)
-        tanh_c = np.empty((n, S, B, H), x.dtype)
-        h[0], slots[0, 4] = state
-        projected = _by_replica(x) @ weight_ih.swapaxes(1, 2)  # (S, n * B, 4H)
-        projected += bias[:, None]
-        projected = projected.reshape(S, n, B, 4, H).transpose(1, 3, 0, 2, 4)  # (n, 4, S, B, H)
-        weight_hh = np.ascontiguousarray(weight_hh.swapaxes(1, 2))  # (S, H, 4H): faster products
-        recurrent = np.empty((S, B, 4 * H), x.dtype)
-        recurrent_slots = recurrent.reshape(S, B, 4, H).transpose(2, 0, 1, 3)  # the same memory
-        products = np.empty((2, S, B, H), x.dtype)
-        half = x.dtype.type(0.5)
+    def record(self, n, state) -> LSTMRecord:
+        """Return room for `n` steps that start from `state`."""
+        h, c = state
+        *lead, B, H = h.shape
+        shapes = [(n + 1, *lead, B, H), (n + 1, *lead, 5, H, B), (n, *lead, H, B)]
+        # One block: the larger a piece, the cheaper the system hands it out.
+        ends = np.cumsum([math.prod(shape) for shape in shapes])
+        parts = np.split(np.empty(ends[-1], h.dtype), ends[:-1])
+        record = LSTMRecord(*(p.reshape(shape) for p, shape in zip(parts, shapes, strict=True)))
+        record.h[0], record.slots[0, ..., 4, :, :] = h, _T(c)
+        return record
+
+    def forward(self, x, record, weights) -> None:
+        """Run the steps of one segment, x (n, B, D), and write them into `record`."""
+        h_rows, slots, tanh_c = record
+        n, *lead, B, D = x.shape
+        H = tanh_c.shape[-2]
+        # What a step reads, h_prev, x and 1, in one column: one product has all pre-activations.
+        columns = _scratch("columns", (n + 1, *lead, H + D + 1, B), x.dtype)
+        columns[0, ..., :H, :], columns[:-1, ..., H:-1, :] = _T(h_rows[0]), _T(x)
+        columns[..., -1, :] = 1
+        products = np.empty((*lead, 2, H, B), x.dtype)
+        added, kept = products[..., 0, :, :], products[..., 1, :, :]
+        half = np.array(0.5, x.dtype)
+        # Locals, and the result as last argument: a call of a small net costs less than its name.
+        multiply, add, tanh = np.multiply, np.add, np.tanh
+        product = np.matmul if lead else np.dot
         steps = zip(
-            projected,
-            h[:-1],
-            slots[:-1, :4],  # o, i, f, g
-            slots[:-1, :3],  # o, i, f
-            slots[:-1, 0],  # o
-            slots[:-1, 1:3],  # i, f
-            slots[:-1, 3:],  # g, c_prev
-            slots[1:, 4],  # c
+            columns,
+            slots.reshape(n + 1, *lead, 5 * H, B)[:-1, ..., : 4 * H, :],  # all pre-activations
+            slots[:-1, ..., :3, :, :],  # o, i, f
+            slots[:-1, ..., 1:3, :, :],  # i, f
+            slots[:-1, ..., 3:, :, :],  # g, c_prev
+            slots[:-1, ..., 0, :, :],  # o
+            slots[1:, ..., 4, :, :],  # c
             tanh_c,
-            h[1:],
-            strict=True,
+            columns[1:, ..., :H, :],
+            strict=False,  # nothing reads the last column
         )
-        for from_x, h_prev, gates, sigmoids, o, i_f, g_c_prev, c, tanh_c_t, h_t in steps:
-            np.matmul(h_prev, weight_hh, out=recurrent)
-            np.add(from_x, recurrent_slots, out=gates)
-            np.tanh(gates, out=gates)
-            np.multiply(sigmoids, half, out=sigmoids)
-            np.add(sigmoids, half, out=sigmoids)
-            np.multiply(i_f, g_c_prev, out=products)
-            np.add(products[0], products[1], out=c)  # c = i * g + f * c_prev
-            np.tanh(c, out=tanh_c_t)
-            np.multiply(o, tanh_c_t, out=h_t)
-        return LSTMSegment(h, slots, tanh_c)
+        for column, z, sigmoids, i_f, g_c_prev, o, c, tanh_c_t, h_t in steps:
+            product(weights.packed, column, z)
+            tanh(z, z)
+            multiply(sigmoids, half, sigmoids)
+            add(sigmoids, half, sigmoids)
+            multiply(i_f, g_c_prev, products)
+            add(added, kept, c)  # c = i * g + f * c_prev
+            tanh(c, tanh_c_t)
+            multiply(o, tanh_c_t, h_t)
+        h_rows[1:] = _T(columns[1:, ..., :H, :])
 
-    def backward(self, d_output, d_state, segment, x, weights, ends, scratch):
+    def backward(self, d_output, d_state, record, x, weights, ends):
         """Carry gradients back through a segment.
 
-        `ends` maps a step to a tuple of gradients that arrive at the state after it; `scratch` is a
-        dict that lives as long as the backward pass, for arrays to use again. Returns the gradient
-        of `x`, of the state before the segment, and of the packed parameters.
+        `ends` maps a step to a tuple of gradients that arrive at the state after it. Returns the
+        gradient of `x`, of the state before the segment, and of the packed parameters.
         """
-        h, slots, tanh_c = segment
-        n, S, B, H = tanh_c.shape
-        weight_hh = weights["weight_hh"]
-        # Six slots a step: the way from h into c, then o, i, f, g, c_prev. The first two are
-        # multiplied with d_h, the other four with d_c.
-        if len(scratch.get("local", ())) < n:
-            scratch["local"] = np.empty((n, 6, S, B, H), x.dtype)
-            scratch["d_slots"] = np.empty((n, S, B, 6, H), x.dtype)
-        local, d_slots = scratch["local"][:n], scratch["d_slots"][:n]
-        sigmoids, g = slots[:n, :3], slots[:n, 3]
-        into_c, d_sigmoids, d_g, d_c_prev = local[:, 0], local[:, 1:4], local[:, 4], local[:, 5]
+        h, slots, tanh_c = record
+        n, *lead, H, B = tanh_c.shape
+        # Six slots a step: the way from h into c, o, i, f, g, c_prev. The first two are multiplied
+        # with d_h, the last four with d_c.
+        local = _scratch("local", (n, *lead, 6, H, B), x.dtype)
+        d_slots = _scratch("d_slots", (n + 1, *lead, 6, H, B), x.dtype)
+        slots, by_slot = np.moveaxis(slots[:n], -3, 0), np.moveaxis(local, -3, 0)
+        sigmoids, g = slots[:3], slots[3]
+        into_c, d_sigmoids, d_g, d_c_prev = by_slot[0], by_slot[1:4], by_slot[4], by_slot[5]
         # The sigmoid's derivative at the halved pre-activation is 2 s (1 - s).
         np.subtract(1, sigmoids, out=d_sigmoids)
         d_sigmoids *= sigmoids
         d_sigmoids *= 2
-        d_sigmoids[:, 0] *= tanh_c
-        d_sigmoids[:, 1:] *= slots[:n, 3:]
+        d_sigmoids[0] *= tanh_c
+        d_sigmoids[1:] *= slots[3:]
         np.multiply(g, g, out=d_g)
         np.subtract(1, d_g, out=d_g)
-        d_g *= slots[:n, 1]
-        d_c_prev[:] = slots[:n, 2]
+        d_g *= slots[1]
+        d_c_prev[:] = slots[2]
         np.multiply(tanh_c, tanh_c, out=into_c)
         np.subtract(1, into_c, out=into_c)
-        into_c *= slots[:n, 0]
+        into_c *= slots[0]
 
-        by_slot = d_slots.transpose(0, 3, 1, 2, 4)  # (n, 6, S, B, H), the same memory
-        d_z = d_slots.reshape(n, S, B, 6 * H)[..., H : 5 * H]  # (n, S, B, 4H), likewise
-        d_h, d_c = d_state[0].copy(), d_state[1].copy()
-        for t in reversed(range(n)):
+        d_output_T = _scratch("d_output", tanh_c.shape, x.dtype)
+        d_output_T[:] = _T(d_output)
+        d_h = _T(d_state[0]).copy()
+        d_c = np.empty_like(d_h)
+        d_slots[n, ..., 5, :, :] = _T(d_state[1])
+        # The same memory in other shapes: (1, H, B), and the pre-activations' part, (n, 4H, B).
+        d_h_slot, d_c_slot = d_h[..., None, :, :], d_c[..., None, :, :]
+        d_z = d_slots.reshape(n + 1, *lead, 6 * H, B)[:-1, ..., H : 5 * H, :]
+        weight_hh = _T(weights.packed[..., :H])
+        multiply, add = np.multiply, np.add
+        product = np.matmul if lead else np.dot
+        steps = zip(
+            reversed(range(n)),
+            d_output_T[::-1],
+            local[::-1, ..., :2, :, :],
+            local[::-1, ..., 2:, :, :],
+            d_slots[-2::-1, ..., :2, :, :],
+            d_slots[-2::-1, ..., 2:, :, :],
+            d_slots[-2::-1, ..., 0, :, :],
+            d_slots[::-1, ..., 5, :, :],
+            d_z[::-1],
+            strict=False,  # the first step's d_c_prev leaves the segment
+        )
+        for t, d_output_t, local_h, local_c, d_by_h, d_by_c, from_h, d_c_next, d_z_t in steps:
             if t in ends:
-                d_h += ends[t][0]
-                d_c += ends[t][1]
-            np.add(d_h, d_output[t], out=d_h)
-            np.multiply(local[t, :2], d_h, out=by_slot[t, :2])
-            d_c = d_c + by_slot[t, 0]
-            np.multiply(local[t, 2:], d_c, out=by_slot[t, 2:])
-            d_c = by_slot[t, 5]
-            np.matmul(d_z[t], weight_hh, out=d_h)
+                d_h += _T(ends[t][0])
+                d_c_next += _T(ends[t][1])
+            add(d_h, d_output_t, d_h)
+            multiply(local_h, d_h_slot, d_by_h)
+            add(d_c_next, from_h, d_c)
+            multiply(local_c, d_c_slot, d_by_c)
+            product(weight_hh, d_z_t, d_h)
 
-        d_z = _by_replica(d_z)  # (S, n * B, 4H)
-        d_x = (d_z @ weights["weight_ih"]).reshape(S, n, B, -1).swapaxes(0, 1)
-        d_z_T = d_z.swapaxes(1, 2)
+        # As the parameters have them: in their order, and the sigmoids' halved.
+        d_z = np.moveaxis(d_z, 0, -2)  # (4H, n, B)
+        flat = _scratch("d_z", d_z.shape, x.dtype)
+        np.multiply(d_z[..., H : 3 * H, :, :], 0.5, out=flat[..., : 2 * H, :, :])
+        flat[..., 2 * H : 3 * H, :, :] = d_z[..., 3 * H :, :, :]
+        np.multiply(d_z[..., :H, :, :], 0.5, out=flat[..., 3 * H :, :, :])
+        flat = flat.reshape(*lead, 4 * H, n * B)
+        d_x = (_T(flat) @ weights.weight_ih).reshape(*lead, n, B, -1)
         d_weights = {
-            "weight_ih": d_z_T @ _by_replica(x),
-            "weight_hh": d_z_T @ _by_replica(h[:-1]),
-            "bias": d_z.sum(axis=1),
+            "weight_ih": flat @ _by_replica(x),
+            "weight_hh": flat @ _by_replica(h[:-1]),
+            "bias": flat @ np.ones((n * B, 1), x.dtype),
         }
-        return d_x, (d_h, d_c.copy()), d_weights
+        d_c = d_slots[0, ..., 5, :, :].copy()
+        return np.moveaxis(d_x, -3, 0), (_T(d_h), _T(d_c)), d_weights
 
 
-class StepSegment(NamedTuple):
+class StepRecord(NamedTuple):
     """What the forward pass knows about some consecutive steps."""
 
-    states: list[tuple[np.ndarray, ...]]  # before the first step and after each, (S, B, H) each
-    caches: list  # the cell's cache of each step
+    states: np.ndarray  # of objects: before the first step and after each, tuples of (B, H)
+    caches: np.ndarray  # of objects: the cell's cache of each step
+
+    def part(self, start: int, stop: int) -> StepRecord:
+        """Return the record of some of the steps, in the same memory."""
+        return StepRecord(self.states[start : stop + 1], self.caches[start:stop])
 
     def output(self) -> np.ndarray:
-        """Return the hidden state after each step, (n, S, B, H)."""
+        """Return the hidden state after each step, (n, B, H)."""
         return np.stack([state[0] for state in self.states[1:]])
 
     def state(self, t: int) -> tuple[np.ndarray, ...]:
-        """Return the state after `t` steps, (S, B, H) each."""
+        """Return the state after `t` steps, (B, H) each."""
         return self.states[t]
 
 
@@ -172,28 +239,30 @@ class StepKernel:
 
     def pack(self, params):
         """Copy the parameters, so that later changes don't reach the backward pass."""
-        # A vector of parameters, (S, K), meets arrays of (S, B, K).
-        return {k: p[:, None].copy() if p.ndim == 2 else p.copy() for k, p in params.items()}
+        return {k: (_T(p) if k in _VECTORS else p).copy() for k, p in params.items()}
 
     def unpack(self, grads):
         """Bring gradients into the shapes that `pack` was given."""
-        vectors = ("bias", "bias_hn", "peephole")
-        return {k: g[:, 0] if k in vectors else g for k, g in grads.items()}
+        return {k: _T(g) if k in _VECTORS else g for k, g in grads.items()}
 
-    def forward(self, x, state, params) -> StepSegment:
-        """Run the steps of one segment, x (n, S, B, D)."""
-        z_x = x @ params["weight_ih"].swapaxes(1, 2)  # (n, S, B, gates * H)
+    def record(self, n, state) -> StepRecord:
+        """Return room for `n` steps that start from `state`."""
+        record = StepRecord(np.empty(n + 1, object), np.empty(n, object))
+        record.states[0] = state
+        return record
+
+    def forward(self, x, record, params) -> None:
+        """Run the steps of one segment, x (n, B, D), and write them into `record`."""
+        z_x = x @ _T(params["weight_ih"])  # (n, B, gates * H)
         if "bias" in params:
             z_x += params["bias"]
-        weight_hh = params["weight_hh"].swapaxes(1, 2)
-        segment = StepSegment([state], [])
-        for z_x_t in z_x:
+        weight_hh = _T(params["weight_hh"])
+        state = record.states[0]
+        for t, z_x_t in enumerate(z_x):
             state, cache = self.cell.forward(z_x_t, state[0] @ weight_hh, state, params)
-            segment.states.append(state)
-            segment.caches.append(cache)
-        return segment
+            record.states[t + 1], record.caches[t] = state, cache
 
-    def backward(self, d_output, d_state, segment, x, params, ends, scratch):
+    def backward(self, d_output, d_state, record, x, params, ends):
         """Carry gradients back through a segment; see `LSTMKernel.backward`."""
         n = len(x)
         d_x = np.empty_like(x)
@@ -202,32 +271,40 @@ class StepKernel:
             if t in ends:
                 d_state = tuple(d + end for d, end in zip(d_state, ends[t], strict=True))
             d_state = (d_state[0] + d_output[t], *d_state[1:])
-            d_z_x, d_z_h, d_state, extras = self.cell.backward(d_state, segment.caches[t], params)
+            d_z_x, d_z_h, d_state, extras = self.cell.backward(d_state, record.caches[t], params)
             d_x[t] = d_z_x @ params["weight_ih"]
             d_h = d_state[0] + d_z_h @ params["weight_hh"]
             d_state = (d_h, *d_state[1:])
-            extras["weight_ih"] = d_z_x.swapaxes(1, 2) @ x[t]
-            extras["weight_hh"] = d_z_h.swapaxes(1, 2) @ segment.states[t][0]
+            extras["weight_ih"] = _T(d_z_x) @ x[t]
+            extras["weight_hh"] = _T(d_z_h) @ record.states[t][0]
             if "bias" in params:
-                extras["bias"] = d_z_x.sum(axis=1, keepdims=True)
+                extras["bias"] = d_z_x.sum(axis=-2, keepdims=True)
             for name, grad in extras.items():
                 grads[name] += grad
         return d_x, d_state, grads
 
 
-def _by_replica(a: np.ndarray) -> np.ndarray:
-    """Turn (n, S, B, K) into (S, n * B, K); no copy is made when S is 1."""
-    n, S, B, K = a.shape
-    return a.swapaxes(0, 1).reshape(S, n * B, K)
+# Parameters that come as columns, (K, 1), and meet arrays of (B, K) as rows.
+_VECTORS = ("bias", "bias_hn", "peephole")
 
 
-def _pack(weight: np.ndarray) -> np.ndarray:
-    """Order the gates of (S, 4H, ...) as o, i, f, g, and halve those of the sigmoids."""
-    i, f, g, o = np.split(weight, 4, axis=1)
-    return np.concatenate([o * 0.5, i * 0.5, f * 0.5, g], axis=1)
+def _T(a: np.ndarray) -> np.ndarray:
+    """Swap the last two axes."""
+    return a.swapaxes(-1, -2)
 
 
-def _unpack(grad: np.ndarray) -> np.ndarray:
-    """Return the gradient with respect to a weight from that with respect to `_pack` of it."""
-    o, i, f, g = np.split(grad, 4, axis=1)
-    return np.concatenate([i * 0.5, f * 0.5, g, o * 0.5], axis=1)
+def _scratch(name: str, shape: tuple[int, ...], dtype) -> np.ndarray:
+    """Return an array to work in, whose contents last until the next call for this name."""
+    size = math.prod(shape)
+    held = vars(_held).setdefault((name, dtype), np.empty(0, dtype))
+    if held.size < size:
+        held = vars(_held)[name, dtype] = np.empty(size, dtype)
+    return held[:size].reshape(shape)
+
+
+_held = threading.local()  # each thread works in its own
+
+
+def _by_replica(x: np.ndarray) -> np.ndarray:
+    """Turn (n, B, K) into (n * B, K), and (n, S, B, K) into (S, n * B, K)."""
+    return np.moveaxis(x, 0, -3).reshape(*x.shape[1:-2], -1, x.shape[-1])

@@ -4,8 +4,8 @@ The same numbers as a loop over `lstm_lesson.cells`, which tests hold it equal t
 suits a processor. `forward` and `backward` cut time into segments whose arrays fit into the
 processor's cache, and hand each to a kernel of `lstm_lesson.kernels`.
 
-Inside, every array has an axis S of replicas, independent networks of one size run side by side,
-between time and batch: x is (T, S, B, D) and weights are (S, 4H, D).
+Every array may have an axis S of replicas, independent networks of one size run side by side,
+before its last two: x is then (T, S, B, D) and weights are (S, 4H, D).
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from typing import NamedTuple
 import numpy as np
 
 from lstm_lesson.cells import LSTMState
-from lstm_lesson.kernels import LSTMKernel, StepKernel
+from lstm_lesson.kernels import LSTMKernel, LSTMRecord, StepKernel, StepRecord
 
-SEGMENT_ROWS = 512  # sequences times steps in a segment: enough for a product, few enough for cache
+SEGMENT_ROWS = 512  # sequences times steps in a segment: many for a product, few for the cache
 
 
 class Cache(NamedTuple):
     """What `forward` keeps for `backward`."""
 
     kernel: LSTMKernel | StepKernel
-    x: np.ndarray  # input in the order it was run, padding zeroed, (T, S, B, D)
+    x: np.ndarray  # input in the order it was run, padding zeroed, (T, B, D)
     weights: object  # parameters as the kernel packed them
     length: int  # steps in a segment; the last may be shorter
     starts: tuple  # state before each segment, when checkpointing
-    segments: tuple  # every segment, when not
+    record: LSTMRecord | StepRecord | None  # of all steps, when not
     lengths: np.ndarray | None  # steps of each sequence, (B,)
     reverse: bool  # whether time ran backwards
 
@@ -37,8 +37,8 @@ class Cache(NamedTuple):
 class Grads(NamedTuple):
     """Gradients of the loss through a sequence."""
 
-    x: np.ndarray  # (T, S, B, D)
-    state: tuple[np.ndarray, ...]  # of the initial state, (S, B, H) each
+    x: np.ndarray  # (T, B, D)
+    state: tuple[np.ndarray, ...]  # of the initial state, (B, H) each
     params: dict[str, np.ndarray]  # under the names that `forward` was given
 
 
@@ -50,9 +50,10 @@ def forward(
     Parameters
     ----------
     kernel : an `LSTMKernel` or a `StepKernel` of `lstm_lesson.kernels`.
-    x : (T, S, B, D), T at least 1.
-    state : tuple of (S, B, H), the state before the first step, ``h`` first.
-    params : dict of (S, ...) arrays: ``weight_ih``, ``weight_hh`` and what the kernel knows beyond.
+    x : (T, B, D), T at least 1.
+    state : tuple of (B, H), the state before the first step, ``h`` first.
+    params : dict of arrays: ``weight_ih``, ``weight_hh`` and what the kernel knows beyond; vectors,
+        such as ``bias``, as columns (gates * H, 1).
     lengths : (B,), steps of each sequence; what follows them is padding, which changes nothing and
         gives zero output. By default all T.
     reverse : run each sequence from its last step to its first; output keeps the order of `x`.
@@ -61,37 +62,41 @@ def forward(
 
     Returns
     -------
-    output : (T, S, B, H), the hidden state after each step.
-    state : tuple of (S, B, H), the state after the last step of each sequence.
+    output : (T, B, H), the hidden state after each step.
+    state : tuple of (B, H), the state after the last step of each sequence.
     cache : `Cache`, for `backward`.
 
     Shapes are the caller's to check: the layers do.
     """
-    T, S, B, _ = x.shape
+    T, B = len(x), x.shape[-2]
     x = in_order(x, lengths, reverse)
     weights = kernel.pack(params)
-    length = min(T, max(-(-SEGMENT_ROWS // (S * B)), math.isqrt(T) if checkpoint else 1))
+    count = max(1, round(T * B / SEGMENT_ROWS))
+    length = -(-T // (min(count, math.isqrt(T)) if checkpoint else count))
     output = np.empty((T, *state[0].shape), x.dtype)
     last = tuple(np.empty_like(part) for part in state)
-    starts, segments = [], []
     ended = () if lengths is None else set(lengths)
+    record = None if checkpoint else kernel.record(T, state)
+    starts = []
     for start in range(0, T, length):
         stop = min(start + length, T)
-        starts.append(state)
-        segment = kernel.forward(x[start:stop], state, weights)
+        if checkpoint:
+            starts.append(tuple(part.copy() for part in state))
+            segment = kernel.record(stop - start, state)
+        else:
+            segment = record.part(start, stop)
+        kernel.forward(x[start:stop], segment, weights)
         output[start:stop] = segment.output()
-        # Copied, so that a kept state does not keep its segment.
-        state = tuple(part.copy() for part in segment.state(stop - start))
+        state = segment.state(stop - start)
         for steps in ended:
             if start < steps <= stop:
                 rows = lengths == steps
                 for part, there in zip(last, segment.state(steps - start), strict=True):
-                    part[:, rows] = there[:, rows]
-        if not checkpoint:
-            segments.append(segment)
-    starts = tuple(starts) if checkpoint else ()
-    cache = Cache(kernel, x, weights, length, starts, tuple(segments), lengths, reverse)
-    return in_order(output, lengths, reverse), state if lengths is None else last, cache
+                    part[..., rows, :] = there[..., rows, :]
+    if lengths is None:
+        last = tuple(part.copy() for part in state)
+    cache = Cache(kernel, x, weights, length, tuple(starts), record, lengths, reverse)
+    return in_order(output, lengths, reverse), last, cache
 
 
 def backward(d_output: np.ndarray, d_state: tuple[np.ndarray, ...], cache: Cache) -> Grads:
@@ -99,8 +104,8 @@ def backward(d_output: np.ndarray, d_state: tuple[np.ndarray, ...], cache: Cache
 
     Parameters
     ----------
-    d_output : (T, S, B, H), gradient of the loss with respect to each output.
-    d_state : tuple of (S, B, H), with respect to the final state, beyond what reaches it through
+    d_output : (T, B, H), gradient of the loss with respect to each output.
+    d_state : tuple of (B, H), with respect to the final state, beyond what reaches it through
         the last output.
     cache : what the forward pass returned.
 
@@ -108,7 +113,7 @@ def backward(d_output: np.ndarray, d_state: tuple[np.ndarray, ...], cache: Cache
     -------
     `Grads`, summed over all steps and the batch.
     """
-    kernel, x, weights, length, starts, segments, lengths, reverse = cache
+    kernel, x, weights, length, starts, record, lengths, reverse = cache
     T = len(x)
     d_output = in_order(d_output, lengths, reverse)
     ends = {}
@@ -119,17 +124,18 @@ def backward(d_output: np.ndarray, d_state: tuple[np.ndarray, ...], cache: Cache
             ends[int(steps) - 1] = tuple(d * at_end for d in d_state)
         d_state = tuple(np.zeros_like(d) for d in d_state)
     d_x = np.empty(x.shape, x.dtype)
-    d_weights, scratch = None, {}
+    d_weights = None
     for start in reversed(range(0, T, length)):
         stop = min(start + length, T)
         x_segment = x[start:stop]
-        if segments:
-            segment = segments[start // length]
+        if record is not None:
+            segment = record.part(start, stop)
         else:
-            segment = kernel.forward(x_segment, starts[start // length], weights)
+            segment = kernel.record(stop - start, starts[start // length])
+            kernel.forward(x_segment, segment, weights)
         within = {t - start: d for t, d in ends.items() if start <= t < stop}
         d_x[start:stop], d_state, more = kernel.backward(
-            d_output[start:stop], d_state, segment, x_segment, weights, within, scratch
+            d_output[start:stop], d_state, segment, x_segment, weights, within
         )
         if d_weights is None:
             d_weights = more
@@ -140,15 +146,20 @@ def backward(d_output: np.ndarray, d_state: tuple[np.ndarray, ...], cache: Cache
 
 
 def in_order(x, lengths, reverse):
-    """Zero the padding of (T, S, B, K), and turn sequences around if `reverse`: its own inverse."""
+    """Zero the padding of (T, B, K), and turn sequences around if `reverse`: its own inverse."""
     if lengths is None:
         return x[::-1] if reverse else x
     steps = np.arange(len(x))[:, None]  # (T, 1)
     inside = steps < lengths  # (T, B)
     if reverse:
         order = np.where(inside, lengths - 1 - steps, steps)
-        x = np.take_along_axis(x, order[:, None, :, None], axis=0)
-    return np.where(inside[:, None, :, None], x, x.dtype.type(0))
+        x = np.take_along_axis(x, _beside(order, x), axis=0)
+    return np.where(_beside(inside, x), x, x.dtype.type(0))
+
+
+def _beside(a: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Give (T, B) the axes of `x`, (T, B, K) or (T, S, B, K)."""
+    return a.reshape(len(a), *[1] * (x.ndim - 3), -1, 1)
 
 
 class LSTMGrads(NamedTuple):
@@ -188,14 +199,9 @@ def lstm_forward(
     Shapes are the caller's to check: `lstm_lesson.LSTM` does. Compared with the readable loop in
     chapter 5.
     """
-    params = {"weight_ih": weight_ih, "weight_hh": weight_hh, "bias": bias}
-    if x.ndim == 4:
-        output, last, cache = forward(LSTMKernel(), x, state, params)
-        return output, LSTMState(*last), cache
-    params = {name: p[None] for name, p in params.items()}
-    h, c = state
-    output, (h, c), cache = forward(LSTMKernel(), x[:, None], (h[None], c[None]), params)
-    return output[:, 0], LSTMState(h[0], c[0]), cache
+    params = {"weight_ih": weight_ih, "weight_hh": weight_hh, "bias": bias[..., None]}
+    output, last, cache = forward(LSTMKernel(), x, state, params)
+    return output, LSTMState(*last), cache
 
 
 def lstm_backward(d_output: np.ndarray, d_state: LSTMState, cache: Cache) -> LSTMGrads:
@@ -212,10 +218,6 @@ def lstm_backward(d_output: np.ndarray, d_state: LSTMState, cache: Cache) -> LST
     -------
     `LSTMGrads`, summed over all steps and the batch. With replicas, every array has the axis S.
     """
-    if d_output.ndim == 4:
-        d_x, d_start, params = backward(d_output, d_state, cache)
-        return LSTMGrads(d_x, LSTMState(*d_start), **params)
-    d_h, d_c = d_state
-    d_x, (d_h, d_c), params = backward(d_output[:, None], (d_h[None], d_c[None]), cache)
-    params = {name: grad[0] for name, grad in params.items()}
-    return LSTMGrads(d_x[:, 0], LSTMState(d_h[0], d_c[0]), **params)
+    d_x, d_start, params = backward(d_output, d_state, cache)
+    params["bias"] = params["bias"][..., 0]
+    return LSTMGrads(d_x, LSTMState(*d_start), **params)

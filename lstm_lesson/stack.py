@@ -208,15 +208,15 @@ class Stack:
                 x = x if masks[-1] is None else x * masks[-1]
             output, state, cache = sequence.forward(
                 self._kernel(),
-                x[:, None],
-                tuple(part[n][None] for part in first),
+                x,
+                tuple(part[n] for part in first),
                 self._of_run(suffix),
                 lengths=lengths,
                 reverse=self.reverse or suffix.endswith("_reverse"),
                 checkpoint=checkpoint,
             )
-            outputs.append(output[:, 0])
-            last.append([part[0] for part in state])
+            outputs.append(output)
+            last.append(state)
             runs.append(cache)
         output = outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=-1)
         state = self._pack_state(tuple(np.stack(parts) for parts in zip(*last, strict=True)))
@@ -256,12 +256,12 @@ class Stack:
                 d_outputs, d_x = d_x, 0
                 if layer < self.num_layers - 1 and cache.masks[layer] is not None:
                     d_outputs = d_outputs * cache.masks[layer]
-            part = d_outputs[:, None, :, direction * size : (direction + 1) * size]
-            grads = sequence.backward(part, tuple(d[n][None] for d in d_last), cache.runs[n])
-            d_x = d_x + grads.x[:, 0]
-            d_first.insert(0, [d[0] for d in grads.state])
-            params |= {name + suffix: grad[0] for name, grad in grads.params.items()}
-        params = {name: params[name] for name in self._params}
+            part = d_outputs[..., direction * size : (direction + 1) * size]
+            grads = sequence.backward(part, tuple(d[n] for d in d_last), cache.runs[n])
+            d_x = d_x + grads.x
+            d_first.insert(0, grads.state)
+            params |= {name + suffix: grad for name, grad in grads.params.items()}
+        params = {name: params[name].reshape(p.shape) for name, p in self._params.items()}
         state = self._pack_state(tuple(np.stack(parts) for parts in zip(*d_first, strict=True)))
         return LayerGrads(params, self._time_first(d_x), state)
 
@@ -283,14 +283,19 @@ class Stack:
             layer._set_options(options)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{path}: {error}") from error
+        if layer.num_layers > len(arrays):  # before a hostile number fills the memory with names
+            raise ValueError(
+                f"{path}: {len(arrays)} arrays are too few for {layer.num_layers} layers"
+            )
         keeping.check_arrays(path, arrays, layer._shapes(), layer.dtype)
         layer._params = {name: arrays[name] for name in layer._shapes()}
         return layer
 
     def _of_run(self, suffix: str) -> dict[str, np.ndarray]:
-        """Return the parameters of one layer and direction, with the axis S, without the suffix."""
+        """Return the parameters of one run by name without suffix, vectors as columns."""
         names = ["weight_ih", "weight_hh", *(["bias"] if self.bias else []), *self._extra_shapes()]
-        return {name: self._params[name + suffix][None] for name in names}
+        params = {name: self._params[name + suffix] for name in names}
+        return {name: p[:, None] if p.ndim == 1 else p for name, p in params.items()}
 
     def _mask(self, shape, rng) -> np.ndarray | None:
         """Return what dropout multiplies with: 0, or what keeps the mean."""

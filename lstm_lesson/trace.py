@@ -123,8 +123,8 @@ class _Recorder:
 
 def _stack(kind, steps, run):
     """Return the steps of one run as a trace, in the order of the input."""
-    columns = (np.stack(column) for column in zip(*steps, strict=True))  # (T, 1, B, H) each
-    return kind(*(in_order(column, run.lengths, run.reverse)[:, 0] for column in columns))
+    columns = (np.stack(column) for column in zip(*steps, strict=True))  # (T, B, H) each
+    return kind(*(in_order(column, run.lengths, run.reverse) for column in columns))
 
 
 def _array(value):

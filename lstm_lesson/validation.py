@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import sys
 
 import numpy as np
 
@@ -84,22 +85,19 @@ def check_rng(rng) -> np.random.Generator:
 
 def check_dtype(dtype) -> np.dtype:
     """Return float32 or float64 as a dtype; raise TypeError for anything else."""
-    try:
-        kind = np.dtype(dtype)
-    except TypeError:
-        kind = None
-    if dtype is None or kind not in FLOAT_TYPES:
-        raise TypeError(
-            f"dtype: expected float32 or float64, got {dtype if kind is None else kind}"
-        )
-    return kind
+    # Not by np.dtype(dtype), which warns of some strings and takes others for anything.
+    for kind in FLOAT_TYPES:
+        same = isinstance(dtype, np.dtype) and dtype == kind
+        if same or dtype is kind.type or (isinstance(dtype, str) and dtype == kind.name):
+            return kind
+    raise TypeError(f"dtype: expected float32 or float64, got {getattr(dtype, '__name__', dtype)}")
 
 
 def check_number(name: str, value, low: float = -np.inf, high: float = np.inf) -> float:
     """Return `value` as a float if it is a finite number from `low` to `high`; raise otherwise."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name}: expected a number, got {value!r}")
-    if not (np.isfinite(value) and low <= value <= high):
+    if not (abs(value) <= sys.float_info.max and low <= value <= high):
         raise ValueError(f"{name}: expected a finite number from {low} to {high}, got {value}")
     return float(value)
 

@@ -154,9 +154,9 @@ def test_files_that_others_wrote(full, check):
 
 
 def test_numbers_too_large_to_compute_with_fail_without_a_warning(full, check):
-    huge = np.full(np.shape(full["weight_ih"]), 1e308)
-    huge[::2] *= -1
-    result = check(full | {"weight_ih": huge.tolist(), "weight_hh": [1e308] * 36})
+    # With the forget gate open the cell stays at 1.7e308, and the difference overflows.
+    cell, opposite = ([[sign * 1.7e308] * 3] * 2 for sign in (1, -1))
+    result = check(full | {"initial_c": cell, "expected_c": opposite, "bias_ih": [1e3] * 12})
     assert result.verdict == "FAIL"
     assert not np.isfinite(result.largest)
     assert check(full | {"expected_h": [[1.7e308] * 3] * 2}).verdict == "FAIL"

@@ -116,8 +116,10 @@ def test_check_takes_a_tolerance(case, capsys):
 
 
 def test_check_prints_one_json_document(case, capsys):
-    huge = np.resize([1e308, -1e308], 40 * 4).tolist()
-    Path("nan.json").write_text(json.dumps(case | {"weight_ih": huge, "weight_hh": [1e308] * 256}))
+    # With the forget gate open the cell stays at 1.7e308, and the difference overflows.
+    cell, opposite = ([[sign * 1.7e308] * 8] * 2 for sign in (1, -1))
+    huge = {"initial_c": cell, "expected_c": opposite, "bias_ih": [1e3] * 32}
+    Path("nan.json").write_text(json.dumps(case | huge))
     capsys.readouterr()
     assert cli.main(["case", "check", "--json", "case.json", "nan.json", "none.json"]) == 2
     out = capsys.readouterr().out

@@ -176,7 +176,7 @@ def test_backward_names_what_does_not_fit():
         ({"hidden_size": 2.0}, TypeError, "hidden_size: expected a whole number, got 2.0"),
         ({"batch_first": 1}, TypeError, "batch_first: expected True or False, got 1"),
         ({"dtype": np.float16}, TypeError, "dtype: expected float32 or float64, got float16"),
-        ({"weight_init": "he"}, ValueError, r"weight_init: expected one of \['orthogonal'.*'he'"),
+        ({"weight_init": "he"}, ValueError, r"weight_init: expected one of \['constant'.*'he'"),
         ({"recurrent_init": None}, ValueError, "recurrent_init: expected one of"),
         ({"rng": -1}, TypeError, "rng: expected a numpy Generator"),
     ],
