@@ -3,6 +3,7 @@
 #   make book     environment, package, every notebook, the pages in _build/html
 #   make test     unit tests, every notebook compared with its outputs, the built pages
 #   make lint     ruff, spelling, notebook rules
+#   make bench    speed against PyTorch and against the matrix products alone, kept in results/
 #   make serve    the built pages on http://127.0.0.1:8000 (another port: make serve PORT=8080)
 #   make clean    remove what was built (the environment in .venv stays)
 #
@@ -25,7 +26,7 @@ BUILT := $(BUILD)/.built
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
-.PHONY: book test lint serve clean FORCE
+.PHONY: book test lint bench serve clean FORCE
 
 # What runs here depends on this folder alone: no settings, kernels or packages of the user.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS JUPYTER_PATH MPLBACKEND
@@ -106,6 +107,10 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	$(BIN)/python -m pytest -q tests/test_notebooks.py
+
+bench: $(INSTALLED)
+	@echo "Measuring on one thread, a few minutes; leave the machine alone meanwhile"
+	@$(BIN)/python tests/bench.py
 
 serve: $(BUILT)
 	@echo "The book is at http://127.0.0.1:$(PORT) until you press Ctrl-C"
