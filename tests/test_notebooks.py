@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
+WIDTH = tomllib.loads((ROOT / "chapters" / "ruff.toml").read_text())["line-length"]
 
 BEFORE = ["What you'll do", "What you'll learn", "What you'll need"]
 AFTER = ["Summary", "Exercises", "Further reading"]
@@ -89,6 +91,8 @@ def code_violations(cells) -> list[str]:
             found.append(f"{where}: empty code cell")
         if len(source.splitlines()) > 40:
             found.append(f"{where}: more than 40 lines")
+        if max(map(len, source.splitlines()), default=0) > WIDTH:
+            found.append(f"{where}: a line of more than {WIDTH} characters")
         # nbval compares what is there: an output that was stripped is compared with nothing.
         if re.search(r"^(?:print\(|plt\.show\(|display\()", source, re.M) and not cell["outputs"]:
             found.append(f"{where}: prints or shows something, and has no output")
@@ -280,6 +284,7 @@ BREAKS = {
     ),
     "empty cell": (set_source(5, " \n"), "empty code cell"),
     "long cell": (set_source(5, "x = 1\n" * 41), "more than 40 lines"),
+    "wide line": (set_source(5, f"print(1){'  # one':>{WIDTH}}"), "characters"),
     "path": (set_output("saved /home/ann/run.csv"), "absolute path"),
     "Windows path": (set_output(r"saved C:\run.csv"), "absolute path"),
     "address": (set_output("<function f at 0x7f3a5c0d1e50>"), "memory address"),

@@ -237,6 +237,20 @@ def test_nothing_is_wider_than_a_phone(visit, page, scheme):
     assert outside == []
 
 
+def test_code_fits_a_desk(visit, page):
+    tab, _ = visit(name_of(page), viewport=WIDE)
+    # Solutions too: dropdowns are opened first.
+    cut = tab.evaluate(
+        """() => {
+            for (const box of document.querySelectorAll(".toggle-hidden"))
+                box.classList.remove("toggle-hidden");
+            return [...document.querySelectorAll("article .cell pre")]
+                .filter(e => e.scrollWidth > e.clientWidth).map(e => e.textContent);
+        }"""
+    )
+    assert cut == []
+
+
 def luminance(rgb):
     linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in rgb]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -1,15 +1,10 @@
-"""Pictures: the committed one is what the package draws, and figures show what they are given."""
-
-from pathlib import Path
+"""Figures show what they are given."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from lstm_lesson import plotting
-
-PICTURE = Path(__file__).parents[1] / "plots" / "lstm_cell.png"
-STEP = dict(x=1.0, h_prev=0.5, c_prev=-0.8, i=0.6, f=0.75, g=-0.7, o=0.4, c=-1.02, h=-0.308)
 
 
 @pytest.fixture(autouse=True)
@@ -21,27 +16,16 @@ def fresh_figures():
 
 @pytest.fixture
 def ax():
-    return plt.subplots(figsize=plotting.TALL)[1]
+    return plt.subplots()[1]
+
+
+@pytest.fixture
+def axes():
+    return plt.subplots(2, 1, sharex=True, sharey=True)[1]
 
 
 def written(ax) -> set[str]:
     return {text.get_text() for text in ax.texts}
-
-
-def test_the_committed_picture_is_what_the_package_draws(tmp_path):
-    plotting.write_pictures(tmp_path)
-    drawn, committed = plt.imread(tmp_path / PICTURE.name), plt.imread(PICTURE)
-    assert drawn.shape == committed.shape
-    # Another release of matplotlib or FreeType may move the edge of a letter by a pixel.
-    assert np.abs(drawn - committed).mean() < 0.01
-
-
-def test_a_picture_has_the_same_bytes_each_time_and_says_nothing_of_who_drew_it(tmp_path):
-    plotting.write_pictures(tmp_path)
-    first = (tmp_path / PICTURE.name).read_bytes()
-    plotting.write_pictures(tmp_path)
-    assert (tmp_path / PICTURE.name).read_bytes() == first
-    assert b"tEXt" not in PICTURE.read_bytes()
 
 
 def test_to_png_closes_the_figure(ax):
@@ -49,29 +33,8 @@ def test_to_png_closes_the_figure(ax):
     assert not plt.get_fignums()
 
 
-def test_cell_diagram_names_every_quantity(ax):
-    assert plotting.cell_diagram(ax) is ax
-    letters = {"$i_t$", "$f_t$", "$g_t$", "$o_t$", "$c_t$", "$h_t$", "$x_t$"}
-    assert letters | {"$c_{t-1}$", "$h_{t-1}$", "tanh", "σ"} <= written(ax)
-
-
-def test_cell_diagram_writes_the_numbers_of_a_step(ax):
-    plotting.cell_diagram(ax, STEP)
-    kept, added, squashed = 0.75 * -0.8, 0.6 * -0.7, np.tanh(-1.02)
-    for value in (*STEP.values(), kept, added, squashed):
-        assert f"{value:.2f}".replace("-", "\N{MINUS SIGN}") in written(ax)
-
-
-def test_cell_diagram_fills_each_gate_as_far_as_it_is_open(ax):
-    plotting.cell_diagram(ax, STEP)
-    levels = [p for p in ax.patches if isinstance(p, plt.Rectangle)]
-    full = 1.6  # the side of a gate's box; the candidate has half of it either way
-    heights = [level.get_height() / full for level in levels]
-    np.testing.assert_allclose(heights, [0.75, 0.6, -0.7 / 2, 0.4])
-
-
 def test_strips_draw_one_series_each_from_the_first_step():
-    _, axes = plt.subplots(2, 1)
+    axes = plt.subplots(2, 1)[1]
     rows = {"a": (np.array([0.5, 0.5]), "black"), "b": (np.array([-2.0, 3.0]), "grey")}
     plotting.strips(axes, rows, first=0)
     for ax, (label, (values, _)) in zip(axes, rows.items(), strict=True):
@@ -87,3 +50,60 @@ def test_curves_have_the_colour_and_the_name_of_their_quantity(ax):
     plotting.curves(ax, x, {"f": x**2, "h": x})
     assert [line.get_color() for line in ax.lines] == [plotting.COLOURS[k] for k in "fh"]
     assert written(ax) == {"$f_t$ forget gate", "$h_t$ hidden state"}
+
+
+@pytest.mark.parametrize("above", [True, False])
+def test_norm_against_lag_draws_the_median_on_a_logarithmic_axis(ax, above):
+    norms = np.array([[1.0, 0.1], [1.0, 0.2], [1.0, 0.6]])
+    assert plotting.norm_against_lag(ax, norms, "total", "#E69F00", at=1, above=above) is ax
+    (line,) = ax.lines
+    np.testing.assert_array_equal(line.get_xdata(), [0, 1])
+    np.testing.assert_allclose(line.get_ydata(), [1.0, 0.2])
+    assert ax.get_yscale() == "log"
+    assert len(ax.collections) == 1  # the band
+    (label,) = ax.texts
+    assert label.get_text() == "total" and label.xy == (1, 0.2)
+
+
+def test_differences_by_size_draws_medians_and_ranges_in_epsilons(axes):
+    differences = np.array([[1e-8, 3e-8, 2e-8], [0.0, 5e-8, 4e-8]])
+    panels = {
+        "output": {"float32": differences, "float64": differences * 2.0**-29},
+        "gradients": {"float32": 2 * differences, "float64": 2 * differences * 2.0**-29},
+    }
+    returned = plotting.differences_by_size(axes, ["small", "large"], panels)
+    assert returned is axes
+    for ax, scale in zip(axes, (1, 2), strict=True):
+        one, *medians = ax.lines
+        np.testing.assert_array_equal(one.get_xdata(), [1, 1])
+        # float64's epsilon is 2**-29 of float32's, so both precisions are drawn at one place.
+        for line, bars in zip(medians, ax.collections, strict=True):
+            expected = scale * 2.0**23 * np.array([[1e-8, 2e-8, 3e-8], [0.0, 4e-8, 5e-8]])
+            expected[1, 0] = 1 / 64  # a zero can't stand on a logarithmic axis
+            np.testing.assert_allclose(line.get_xdata(), expected[:, 1])
+            np.testing.assert_allclose(np.array(bars.get_segments())[:, :, 0], expected[:, [0, 2]])
+        assert ax.get_xscale() == "log"
+        assert ax.yaxis_inverted()
+    assert [label.get_text() for label in axes[0].get_yticklabels()] == ["small", "large"]
+    assert [text.get_text() for text in axes[0].texts] == ["float32", "float64"]
+    assert [ax.get_title(loc="left") for ax in axes] == list(panels)
+
+
+def test_error_growth_draws_the_median_of_each_line(axes):
+    errors = np.array([[1e-8, 1e-7], [2e-8, 3e-7], [4e-8, 2e-7]])
+    lines = np.stack([errors, 2 * errors, np.zeros_like(errors)])
+    returned = plotting.error_growth(axes, {"forgets": lines, "keeps": lines})
+    assert returned is axes
+    for ax in axes:
+        numpy, torch, float64 = ax.lines
+        np.testing.assert_array_equal(numpy.get_xdata(), [1, 2])
+        np.testing.assert_allclose(numpy.get_ydata(), [2e-8, 2e-7])
+        np.testing.assert_allclose(torch.get_ydata(), [4e-8, 4e-7])
+        np.testing.assert_allclose(float64.get_ydata(), 1e-18)
+        assert len(ax.collections) == 3
+        assert ax.get_yscale() == "log"
+
+
+def test_a_panel_too_many_is_refused(axes):
+    with pytest.raises(ValueError, match="zip"):
+        plotting.error_growth(axes, {"forgets": np.ones((3, 10, 5))})
