@@ -11,8 +11,8 @@ hold both equal to a loop over `lstm_lesson.cells`. What makes `LSTMKernel` fast
 - Inside the loop the batch is the last axis, so that a matrix product fills the slots as they lie,
   and every other operation runs over contiguous memory.
 - Backward, all local derivatives of a segment are taken at once; a step is then five calls.
-- Input, hidden state and bias share one matrix product a step; the weight gradients are summed in
-  one a segment.
+- Input, hidden state and bias share one matrix product a step, or the input is projected in one a
+  segment, whichever reads less memory; the weight gradients are summed in one a segment.
 - Scratch memory is used again, for fresh memory costs more than what is computed in it.
 
 Every array may have an axis S of replicas, independent networks of one size run side by side,
@@ -24,11 +24,14 @@ from __future__ import annotations
 import math
 import threading
 from dataclasses import dataclass
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
 
 from lstm_lesson.variants import GRUCell, LSTMCell, RNNCell
+
+CACHE_BYTES = 2**21  # weights up to this size stay in a processor's cache from step to step
 
 
 class LSTMRecord(NamedTuple):
@@ -66,18 +69,18 @@ class LSTMKernel:
 
     def pack(self, params):
         """Copy the parameters as the loop wants them: `LSTMWeights`."""
-        parts = [_T(params[name]) for name in ("weight_hh", "weight_ih", "bias")]
-        *lead, H, rows = parts[0].shape
-        side_by_side = np.empty((*lead, sum(p.shape[-2] for p in parts), rows), parts[0].dtype)
-        sigmoids = side_by_side[..., : 3 * H]
-        np.concatenate([p[..., 3 * H :] for p in parts], axis=-2, out=sigmoids[..., :H])
-        np.concatenate([p[..., : 2 * H] for p in parts], axis=-2, out=sigmoids[..., H:])
-        sigmoids *= 0.5
-        np.concatenate(
-            [p[..., 2 * H : 3 * H] for p in parts], axis=-2, out=side_by_side[..., 3 * H :]
-        )
-        # Turned, each column lies in one piece: products with few columns are faster so.
-        return LSTMWeights(_T(side_by_side), params["weight_ih"].copy())
+        parts = [params[name] for name in ("weight_hh", "weight_ih", "bias")]
+        *lead, rows, H = parts[0].shape
+        packed = np.empty((*lead, rows, sum(p.shape[-1] for p in parts)), parts[0].dtype)
+        o, i_f, g = packed[..., :H, :], packed[..., H : 3 * H, :], packed[..., 3 * H :, :]
+        np.concatenate([p[..., 3 * H :, :] for p in parts], axis=-1, out=o)
+        np.concatenate([p[..., : 2 * H, :] for p in parts], axis=-1, out=i_f)
+        np.concatenate([p[..., 2 * H : 3 * H, :] for p in parts], axis=-1, out=g)
+        packed[..., : 3 * H, :] *= 0.5
+        if packed.nbytes <= CACHE_BYTES:
+            # Column by column in memory: products with few columns are faster so.
+            packed = _T(np.ascontiguousarray(_T(packed)))
+        return LSTMWeights(packed, params["weight_ih"].copy())
 
     def unpack(self, grads):
         """Return the gradients, which are those of the parameters as they were given."""
@@ -100,16 +103,26 @@ class LSTMKernel:
         h_rows, slots, tanh_c = record
         n, *lead, B, D = x.shape
         H = tanh_c.shape[-2]
-        # What a step reads, h_prev, x and 1, in one column: one product has all pre-activations.
-        columns = _scratch("columns", (n + 1, *lead, H + D + 1, B), x.dtype)
-        columns[0, ..., :H, :], columns[:-1, ..., H:-1, :] = _T(h_rows[0]), _T(x)
-        columns[..., -1, :] = 1
+        packed, from_x = weights.packed, repeat(None)
+        if fits := packed.nbytes <= CACHE_BYTES:
+            # What a step reads, h_prev, x and 1, in one column: one product for everything.
+            columns = _scratch("columns", (n + 1, *lead, H + D + 1, B), x.dtype)
+            columns[:-1, ..., H:-1, :], columns[..., -1, :] = _T(x), 1
+        else:
+            # Weights too large to stay in the cache are read once a segment where that is enough.
+            columns = _scratch("columns", (n + 1, *lead, H, B), x.dtype)
+            packed, weight_ih, bias = np.split(packed, [H, H + D], axis=-1)
+            projected = _scratch("projected", (*lead, 4 * H, n * B), x.dtype)
+            np.matmul(weight_ih, _T(_by_replica(x)), out=projected)
+            projected += bias
+            from_x = np.moveaxis(projected.reshape(*lead, 4 * H, n, B), -2, 0)  # (n, 4H, B)
+        columns[0, ..., :H, :] = _T(h_rows[0])
         products = np.empty((*lead, 2, H, B), x.dtype)
         added, kept = products[..., 0, :, :], products[..., 1, :, :]
         half = np.array(0.5, x.dtype)
         # Locals, and the result as last argument: a call of a small net costs less than its name.
         multiply, add, tanh = np.multiply, np.add, np.tanh
-        product = np.matmul if lead else np.dot
+        product = _product(packed)
         steps = zip(
             columns,
             slots.reshape(n + 1, *lead, 5 * H, B)[:-1, ..., : 4 * H, :],  # all pre-activations
@@ -120,10 +133,13 @@ class LSTMKernel:
             slots[1:, ..., 4, :, :],  # c
             tanh_c,
             columns[1:, ..., :H, :],
+            from_x,
             strict=False,  # nothing reads the last column
         )
-        for column, z, sigmoids, i_f, g_c_prev, o, c, tanh_c_t, h_t in steps:
-            product(weights.packed, column, z)
+        for column, z, sigmoids, i_f, g_c_prev, o, c, tanh_c_t, h_t, from_x_t in steps:
+            product(packed, column, z)
+            if not fits:
+                add(z, from_x_t, z)
             tanh(z, z)
             multiply(sigmoids, half, sigmoids)
             add(sigmoids, half, sigmoids)
@@ -172,7 +188,7 @@ class LSTMKernel:
         d_z = d_slots.reshape(n + 1, *lead, 6 * H, B)[:-1, ..., H : 5 * H, :]
         weight_hh = _T(weights.packed[..., :H])
         multiply, add = np.multiply, np.add
-        product = np.matmul if lead else np.dot
+        product = _product(weight_hh)
         steps = zip(
             reversed(range(n)),
             d_output_T[::-1],
@@ -291,6 +307,12 @@ _VECTORS = ("bias", "bias_hn", "peephole")
 def _T(a: np.ndarray) -> np.ndarray:
     """Swap the last two axes."""
     return a.swapaxes(-1, -2)
+
+
+def _product(weight: np.ndarray):
+    """Return the quicker matrix product: `np.dot`, unless it would copy the weight each time."""
+    in_one_piece = weight.ndim == 2 and (weight.flags.c_contiguous or weight.flags.f_contiguous)
+    return np.dot if in_one_piece else np.matmul
 
 
 def _scratch(name: str, shape: tuple[int, ...], dtype) -> np.ndarray:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstm_lesson import LSTMState, sequence
+from lstm_lesson import LSTMState, kernels, sequence
 from lstm_lesson.cells import lstm_step, lstm_step_backward
 from lstm_lesson.sequence import lstm_backward, lstm_forward
 
@@ -42,6 +42,7 @@ def assert_close(ours, reference, tolerance=1e-12):
         np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max())
 
 
+@pytest.mark.parametrize("cache_bytes", [0, kernels.CACHE_BYTES])
 @pytest.mark.parametrize("rows", [1, 7, 512])  # segments of one step, of a few, of all
 @given(
     T=st.integers(1, 12),
@@ -50,17 +51,15 @@ def assert_close(ours, reference, tolerance=1e-12):
     H=st.integers(1, 5),
     seed=st.integers(0, 2**32),
 )
-def test_fast_path_equals_cells(rows, T, B, D, H, seed):
+def test_fast_path_equals_cells(rows, cache_bytes, T, B, D, H, seed):
     problem = random_problem(T, B, D, H, seed)
     x, state, weights, d_output, d_state = problem
     expected_output, expected_state, expected_grads = by_steps(*problem)
-    default = sequence.SEGMENT_ROWS
-    sequence.SEGMENT_ROWS = rows
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sequence, "SEGMENT_ROWS", rows)
+        patch.setattr(kernels, "CACHE_BYTES", cache_bytes)
         output, last, cache = lstm_forward(x, state, *weights)
         grads = lstm_backward(d_output, d_state, cache)
-    finally:
-        sequence.SEGMENT_ROWS = default
     assert_close([output, *last], [expected_output, *expected_state])
     assert_close([grads.x, *grads.state, *grads[2:]], expected_grads)
 

@@ -128,12 +128,9 @@ def test_lstm_options_equal_a_second_implementation(
     layer, rng = build(LSTM, options | way | gate, D, H, seed)
     x = draw_input(layer, T, B, rng)
     lengths = rng.integers(1, T + 1, B) if ragged else None
-    default = sequence.SEGMENT_ROWS
-    sequence.SEGMENT_ROWS = rows
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sequence, "SEGMENT_ROWS", rows)
         compare_with_reference(layer, x, lengths, rng)
-    finally:
-        sequence.SEGMENT_ROWS = default
 
 
 @given(
