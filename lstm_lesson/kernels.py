@@ -86,15 +86,25 @@ class LSTMKernel:
         """Return the gradients, which are those of the parameters as they were given."""
         return grads
 
-    def record(self, n, state) -> LSTMRecord:
-        """Return room for `n` steps that start from `state`."""
+    def record(self, n, state, keep=True) -> LSTMRecord:
+        """Return room for `n` steps that start from `state`.
+
+        Without `keep` every step writes its gates over those of the step before: enough for the
+        output and the last state, and not for `backward`.
+        """
         h, c = state
         *lead, B, H = h.shape
-        shapes = [(n + 1, *lead, B, H), (n + 1, *lead, 5, H, B), (n, *lead, H, B)]
+        kept = n if keep else 0
+        shapes = [(n + 1, *lead, B, H), (kept + 1, *lead, 5, H, B), (max(kept, 1), *lead, H, B)]
         # One block: the larger a piece, the cheaper the system hands it out.
         ends = np.cumsum([math.prod(shape) for shape in shapes])
         parts = np.split(np.empty(ends[-1], h.dtype), ends[:-1])
         record = LSTMRecord(*(p.reshape(shape) for p, shape in zip(parts, shapes, strict=True)))
+        if not keep:  # a step of no bytes through time
+            h_rows, *once = record
+            record = LSTMRecord(
+                h_rows, *(_still(a[0], m) for a, m in zip(once, (n + 1, n), strict=True))
+            )
         record.h[0], record.slots[0, ..., 4, :, :] = h, _T(c)
         return record
 
@@ -117,6 +127,11 @@ class LSTMKernel:
             projected += bias
             from_x = np.moveaxis(projected.reshape(*lead, 4 * H, n, B), -2, 0)  # (n, 4H, B)
         columns[0, ..., :H, :] = _T(h_rows[0])
+        # All four pre-activations in one matrix, in the memory of their slots.
+        shape = (n, *lead, 4 * H, B)
+        z_slots = np.lib.stride_tricks.as_strided(
+            slots, shape, slots.strides[: len(lead) + 1] + slots.strides[-2:]
+        )
         products = np.empty((*lead, 2, H, B), x.dtype)
         added, kept = products[..., 0, :, :], products[..., 1, :, :]
         half = np.array(0.5, x.dtype)
@@ -125,7 +140,7 @@ class LSTMKernel:
         product = _product(packed)
         steps = zip(
             columns,
-            slots.reshape(n + 1, *lead, 5 * H, B)[:-1, ..., : 4 * H, :],  # all pre-activations
+            z_slots,
             slots[:-1, ..., :3, :, :],  # o, i, f
             slots[:-1, ..., 1:3, :, :],  # i, f
             slots[:-1, ..., 3:, :, :],  # g, c_prev
@@ -261,8 +276,8 @@ class StepKernel:
         """Bring gradients into the shapes that `pack` was given."""
         return {k: _T(g) if k in _VECTORS else g for k, g in grads.items()}
 
-    def record(self, n, state) -> StepRecord:
-        """Return room for `n` steps that start from `state`."""
+    def record(self, n, state, keep=True) -> StepRecord:
+        """Return room for `n` steps that start from `state`; kept or not, it takes the same."""
         record = StepRecord(np.empty(n + 1, object), np.empty(n, object))
         record.states[0] = state
         return record
@@ -307,6 +322,11 @@ _VECTORS = ("bias", "bias_hn", "peephole")
 def _T(a: np.ndarray) -> np.ndarray:
     """Swap the last two axes."""
     return a.swapaxes(-1, -2)
+
+
+def _still(a: np.ndarray, n: int) -> np.ndarray:
+    """Return `a` as if `n` of it lay one after the other, all in the same memory."""
+    return np.lib.stride_tricks.as_strided(a, (n, *a.shape), (0, *a.strides))
 
 
 def _product(weight: np.ndarray):

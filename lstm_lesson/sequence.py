@@ -43,8 +43,8 @@ class Grads(NamedTuple):
 
 
 def forward(
-    kernel, x, state, params, *, lengths=None, reverse=False, checkpoint=False
-) -> tuple[np.ndarray, tuple[np.ndarray, ...], Cache]:
+    kernel, x, state, params, *, lengths=None, reverse=False, checkpoint=False, keep=True
+) -> tuple[np.ndarray, tuple[np.ndarray, ...], Cache | None]:
     """Run a kernel over a sequence.
 
     Parameters
@@ -59,12 +59,13 @@ def forward(
     reverse : run each sequence from its last step to its first; output keeps the order of `x`.
     checkpoint : keep a state every ``sqrt(T)`` steps only, and compute the rest again in
         `backward`: memory grows like the square root of T, for one more forward pass.
+    keep : without it, keep nothing: quicker, and there is no way back.
 
     Returns
     -------
     output : (T, B, H), the hidden state after each step.
     state : tuple of (B, H), the state after the last step of each sequence.
-    cache : `Cache`, for `backward`.
+    cache : `Cache`, for `backward`; None without `keep`.
 
     Shapes are the caller's to check: the layers do.
     """
@@ -76,13 +77,13 @@ def forward(
     output = np.empty((T, *state[0].shape), x.dtype)
     last = tuple(np.empty_like(part) for part in state)
     ended = () if lengths is None else set(lengths)
-    record = None if checkpoint else kernel.record(T, state)
+    record = kernel.record(T, state) if keep and not checkpoint else None
     starts = []
     for start in range(0, T, length):
         stop = min(start + length, T)
-        if checkpoint:
+        if record is None:
             starts.append(tuple(part.copy() for part in state))
-            segment = kernel.record(stop - start, state)
+            segment = kernel.record(stop - start, state, keep=bool(ended))
         else:
             segment = record.part(start, stop)
         kernel.forward(x[start:stop], segment, weights)
@@ -96,7 +97,7 @@ def forward(
     if lengths is None:
         last = tuple(part.copy() for part in state)
     cache = Cache(kernel, x, weights, length, tuple(starts), record, lengths, reverse)
-    return in_order(output, lengths, reverse), last, cache
+    return in_order(output, lengths, reverse), last, cache if keep else None
 
 
 def backward(d_output: np.ndarray, d_state: tuple[np.ndarray, ...], cache: Cache) -> Grads:

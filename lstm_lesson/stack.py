@@ -160,7 +160,9 @@ class Stack:
         """How many numbers the layer stores."""
         return sum(p.size for p in self._params.values())
 
-    def forward(self, x: np.ndarray, state=None, lengths=None, *, checkpoint=False, rng=None):
+    def forward(
+        self, x: np.ndarray, state=None, lengths=None, *, checkpoint=False, keep=True, rng=None
+    ):
         """Run the layer over a batch of sequences.
 
         Parameters
@@ -173,6 +175,7 @@ class Stack:
             which changes nothing and has zero output. By default all T.
         checkpoint : keep a state every ``sqrt(T)`` steps only and compute the rest again in
             `backward`: memory grows like the square root of T, for one more forward pass.
+        keep : without it, keep nothing for `backward`, whose cache is then None: quicker.
         rng : generator or seed for dropout; without one nothing is dropped, as in evaluation.
 
         Returns
@@ -180,7 +183,7 @@ class Stack:
         output : (T, B, H * directions), or (B, T, H * directions) if `batch_first`: the hidden
             state of the last layer after each step.
         state : the state of every layer and direction after its last step, in the shape of `state`.
-        cache : what `backward` needs.
+        cache : what `backward` needs; None without `keep`.
 
         Raises
         ------
@@ -198,6 +201,7 @@ class Stack:
         if lengths is not None:
             lengths = check_lengths("lengths", lengths, T, B)
         check_flag("checkpoint", checkpoint)
+        check_flag("keep", keep)
         rng = None if rng is None else check_rng(rng)
         first = self._check_state("state", state, B)
         runs, masks, outputs, last = [], [], [], []
@@ -214,13 +218,15 @@ class Stack:
                 lengths=lengths,
                 reverse=self.reverse or suffix.endswith("_reverse"),
                 checkpoint=checkpoint,
+                keep=keep,
             )
             outputs.append(output)
             last.append(state)
             runs.append(cache)
         output = outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=-1)
         state = self._pack_state(tuple(np.stack(parts) for parts in zip(*last, strict=True)))
-        return self._time_first(output), state, StackCache(runs, masks, (T, B))
+        cache = StackCache(runs, masks, (T, B)) if keep else None
+        return self._time_first(output), state, cache
 
     def backward(self, d_output: np.ndarray, cache: StackCache, d_state=None) -> LayerGrads:
         """Carry the gradient of a loss back through `forward`.

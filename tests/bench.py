@@ -113,7 +113,7 @@ def against_torch(seconds):
             train_step(layer, x, d_output),
             step,
             products(T, B, D, H),
-            lambda layer=layer, x=x: layer.forward(x),
+            lambda layer=layer, x=x: layer.forward(x, keep=False),
             forward,
         ]
         ours, theirs, floor, ours_forward, theirs_forward = in_turn(functions, seconds)

@@ -175,6 +175,22 @@ def test_padding_changes_nothing_whatever_it_holds(seed, kind, way):
     np.testing.assert_allclose(results[0][0][:2, 1:2], alone, rtol=0, atol=1e-14)
 
 
+@given(st.integers(0), st.sampled_from([RNN, GRU, LSTM]), ways, st.sampled_from([1, 512]))
+def test_keeping_nothing_changes_no_output(seed, kind, way, rows):
+    layer, rng = build(kind, {"num_layers": 2} | way, 2, 3, seed)
+    x = rng.normal(size=(5, 3, 2))
+    for lengths in (None, [5, 2, 1]):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sequence, "SEGMENT_ROWS", rows)
+            output, state, _ = layer.forward(x, lengths=lengths)
+            same, same_state, cache = layer.forward(x, lengths=lengths, keep=False)
+        np.testing.assert_array_equal(same, output)
+        np.testing.assert_array_equal(same_state, state)
+        assert cache is None
+        with pytest.raises(TypeError, match="cache: expected what forward returned, got NoneType"):
+            layer.backward(output, cache)
+
+
 def test_reversing_twice_is_the_identity():
     x = np.random.default_rng(0).normal(size=(6, 2, 3))
     forwards, backwards = (LSTM(3, 4, dtype=np.float64, reverse=r) for r in (False, True))
