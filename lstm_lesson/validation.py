@@ -85,6 +85,8 @@ def check_rng(rng) -> np.random.Generator:
 
 def check_dtype(dtype) -> np.dtype:
     """Return float32 or float64 as a dtype; raise TypeError for anything else."""
+    if dtype is float:
+        return np.dtype(np.float64)
     # Not by np.dtype(dtype), which warns of some strings and takes others for anything.
     for kind in FLOAT_TYPES:
         same = isinstance(dtype, np.dtype) and dtype == kind

@@ -141,13 +141,13 @@ def test_check_prints_one_json_document(case, capsys):
 def test_selftest_passes_and_measures(capsys):
     assert cli.main(["case", "selftest"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    whats = ["output after one step", "change along a sequence", "difference within a batch"]
-    for line, what in zip(lines, whats, strict=True):
+    measures = ["output after one step", "change along a sequence", "difference within a batch"]
+    for line, what in zip(lines, measures, strict=True):
         measured = re.fullmatch(rf"{what}: PASS: at least (0\.\d{{4}}), above 0.001 passes", line)
         assert float(measured[1]) > 0.005, line
     assert cli.main(["case", "selftest", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert [row["what"] for row in document["results"]] == whats
+    assert [row["what"] for row in document["results"]] == measures
     assert {row["verdict"] for row in document["results"]} == {"PASS"}
 
 

@@ -110,6 +110,11 @@ def test_changing_what_came_out_does_not_change_the_gradient():
     np.testing.assert_array_equal(layer.backward(d_output, cache).params["weight_hh_l0"], expected)
 
 
+def test_dtypes_have_several_names():
+    for dtype in (float, "float64", np.float64, np.dtype(np.float64)):
+        assert LSTM(2, 3, dtype=dtype).dtype == np.float64
+
+
 def test_counts_and_repr():
     assert LSTM(32, 64).num_parameters == 24_832
     assert repr(LSTM(2, 3)) == "LSTM(2, 3, dtype=float32): 72 parameters"
