@@ -295,24 +295,30 @@ class StepKernel:
 
     def backward(self, d_output, d_state, record, x, params, ends):
         """Carry gradients back through a segment; see `LSTMKernel.backward`."""
-        n = len(x)
-        d_x = np.empty_like(x)
+        n, *lead, B, _ = x.shape
         grads = {name: np.zeros_like(p) for name, p in params.items()}
+        d_z_x = np.empty(
+            (*x.shape[:-1], params["weight_ih"].shape[-2]), x.dtype
+        )  # (n, B, gates * H)
+        d_z_h = np.empty_like(d_z_x)
         for t in reversed(range(n)):
             if t in ends:
                 d_state = tuple(d + end for d, end in zip(d_state, ends[t], strict=True))
             d_state = (d_state[0] + d_output[t], *d_state[1:])
-            d_z_x, d_z_h, d_state, extras = self.cell.backward(d_state, record.caches[t], params)
-            d_x[t] = d_z_x @ params["weight_ih"]
-            d_h = d_state[0] + d_z_h @ params["weight_hh"]
-            d_state = (d_h, *d_state[1:])
-            extras["weight_ih"] = _T(d_z_x) @ x[t]
-            extras["weight_hh"] = _T(d_z_h) @ record.states[t][0]
-            if "bias" in params:
-                extras["bias"] = d_z_x.sum(axis=-2, keepdims=True)
+            d_z_x[t], d_z_h[t], d_direct, extras = self.cell.backward(
+                d_state, record.caches[t], params
+            )
+            d_state = (d_direct[0] + d_z_h[t] @ params["weight_hh"], *d_direct[1:])
             for name, grad in extras.items():
                 grads[name] += grad
-        return d_x, d_state, grads
+        h_prev = np.stack([state[0] for state in record.states[:-1]])
+        by_x, by_h = _by_replica(d_z_x), _by_replica(d_z_h)
+        grads["weight_ih"] = _T(by_x) @ _by_replica(x)
+        grads["weight_hh"] = _T(by_h) @ _by_replica(h_prev)
+        if "bias" in params:
+            grads["bias"] = by_x.sum(axis=-2, keepdims=True)
+        d_x = (by_x @ params["weight_ih"]).reshape(*lead, n, B, -1)
+        return np.moveaxis(d_x, -3, 0), d_state, grads
 
 
 # Parameters that come as columns, (K, 1), and meet arrays of (B, K) as rows.
