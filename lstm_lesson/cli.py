@@ -10,6 +10,7 @@ import sys
 import numpy as np
 
 from lstm_lesson import LSTM, __version__, cases
+from lstm_lesson.experiments import command as experiments
 
 EXIT = {"PASS": 0, "FAIL": 1, "UNUSABLE": 2}  # verdict: exit code
 CODES = "exit codes: 0 all is well; 1 a check failed; 2 a file, path or option can't be used"
@@ -81,6 +82,7 @@ def _parser() -> _Parser:
     option("files", nargs="+", metavar="FILE", help="test cases to check")
     option("--tolerance", type=float, default=cases.TOLERANCE, help="default %(default)s")
     add(_selftest, "selftest", "show that our LSTM works", SELFTEST, CODES)
+    experiments.add_to(groups, raw)
     return top
 
 

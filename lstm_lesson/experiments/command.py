@@ -1,0 +1,90 @@
+"""The command `lstm-lesson experiments`: arguments and printing."""
+
+from __future__ import annotations
+
+ABOUT = """\
+The measured results of the book: what there is to run, what is stored, and how to run the rest.
+Rows are in FOLDER/NAME.csv, one a run; what they ran on is in FOLDER/NAME.machines.csv.
+
+  lstm-lesson experiments list
+  lstm-lesson experiments run start_it_well --jobs 2"""
+RUN = """\
+Run what is not stored yet, in processes of one thread each or on a Dask cluster whose workers have
+this package. Killed at any moment and started again, it goes on: nothing finished is lost.
+
+  lstm-lesson experiments run start_it_well --jobs 2 --seeds 0 1 --only task=adding --only T=20
+  lstm-lesson experiments run start_it_well --scheduler tcp://192.0.2.1:8786"""
+STATUS = "Print a line for each arm, task and lag: runs stored, diverged, solved, and of how many."
+
+
+def add_to(groups, raw: dict) -> None:
+    """Add the group of commands to the parser of `lstm-lesson`."""
+    group = groups.add_parser("experiments", help="measured results", description=ABOUT, **raw)
+    commands = group.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(run, name, text):
+        about = text.split(":")[0] if "\n" not in text else text.split(",")[0]
+        parser = commands.add_parser(name, help=about.lower(), description=text, **raw)
+        parser.add_argument("--folder", default="results", help="default %(default)s")
+        parser.set_defaults(run=run, parser=parser)
+        return parser.add_argument
+
+    add(_list, "list", "Print a line for each experiment: runs, stored, hours on two cores.")
+    option = add(_run, "run", RUN)
+    option("name", metavar="NAME", help="an experiment of `list`, or all")
+    option("--jobs", type=int, default=1, metavar="N", help="processes, default %(default)s")
+    option("--scheduler", metavar="ADDRESS", help="of a Dask cluster, to run there instead")
+    option("--seeds", type=int, nargs="+", default=(), metavar="SEED", help="these only")
+    only = {"action": "append", "default": [], "metavar": "FIELD=VALUE"}
+    option("--only", help="runs that have it; give it again for more conditions", **only)
+    option("--quiet", action="store_true", help="show no progress bar")
+    option = add(_status, "status", STATUS)
+    option("name", nargs="?", metavar="NAME", help="an experiment of `list`; by default all")
+
+
+def _list(args) -> int:
+    from lstm_lesson.experiments.specs import EXPERIMENTS
+
+    print(f"{'name':<20} {'runs':>6} {'stored':>7} {'hours':>6}  about")
+    for experiment in EXPERIMENTS.values():
+        store = experiment.store(args.folder)
+        stored = store.rows().keys() & set(experiment.specs)
+        seconds = [machine.seconds for machine in store.seconds().values()]
+        hours = experiment.minutes / 60
+        if stored:  # what is measured, with as much for each run that is missing
+            hours = sum(seconds) / len(seconds) * len(experiment.specs) / 2 / 3600
+        line = f"{experiment.name:<20} {len(experiment.specs):>6} {len(stored):>7} {hours:>6.2f}"
+        print(f"{line}  {experiment.about}", flush=True)
+    return 0
+
+
+def _run(args) -> int:
+    from lstm_lesson.experiments.specs import EXPERIMENTS, experiment
+    from lstm_lesson.experiments.sweep import sweep
+
+    chosen = EXPERIMENTS.values() if args.name == "all" else [experiment(args.name)]
+    for one in chosen:
+        how = {"jobs": args.jobs, "scheduler": args.scheduler, "progress": not args.quiet}
+        count = sweep(one, args.folder, seeds=args.seeds, only=args.only, **how)
+        print(f"{one.store(args.folder).path}: {count} runs added", flush=True)
+    return 0
+
+
+def _status(args) -> int:
+    from lstm_lesson.experiments.specs import EXPERIMENTS, experiment
+
+    for one in EXPERIMENTS.values() if args.name is None else [experiment(args.name)]:
+        rows = one.store(args.folder).rows()
+        groups: dict[str, list] = {}
+        for spec in one.specs:
+            groups.setdefault(f"{spec.task} {spec.T}, {spec.arm}", []).append(rows.get(spec))
+        for name, outcomes in groups.items():
+            stored = [outcome for outcome in outcomes if outcome is not None]
+            diverged = sum(outcome.status == "diverged" for outcome in stored)
+            solved = sum(outcome.solved for outcome in stored)
+            print(
+                f"{one.name}: {name}: {len(stored)} of {len(outcomes)} runs, "
+                f"{diverged} diverged, {solved} solved",
+                flush=True,
+            )
+    return 0

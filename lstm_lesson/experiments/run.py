@@ -1,0 +1,151 @@
+"""One training run from its specification, which is data; and what came of it."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from lstm_lesson import layers
+from lstm_lesson.initializers import chrono
+from lstm_lesson.models import Batch, SequenceModel, TorchModel
+from lstm_lesson.optim import Adam, clip_by_norm
+from lstm_lesson.tasks import task as find_task
+from lstm_lesson.validation import check_choice
+
+LAYERS = {"LSTM": layers.LSTM, "GRU": layers.GRU, "RNN": layers.RNN}
+VALIDATION, TEST = 512, 2048  # sequences
+
+
+class Spec(NamedTuple):
+    """All that decides the outcome of a run, on one processor to the last digit."""
+
+    arm: str  # what is compared, by name
+    task: str  # of `lstm_lesson.tasks.TASKS`
+    T: int  # its lag
+    layer: str  # "LSTM", "GRU" or "RNN"
+    hidden_size: int
+    options: str  # of the layer, as JSON; for an LSTM also "chrono": the longest lag
+    lr: float  # of Adam
+    clip: float  # bound of the gradient's norm
+    batch_size: int
+    steps: int  # budget; every batch is new
+    stop: bool  # whether to end as soon as the validation score says that the task is solved
+    engine: str  # "numpy" or "torch"
+    dtype: str  # "float32" or "float64"
+    seed: int
+
+
+class Outcome(NamedTuple):
+    """What a run came to. Losses and score are of the parameters with the best validation loss."""
+
+    parameters: int
+    trivial: float  # loss of the best predictor that sees no input
+    status: str  # "ok", or "diverged" if a loss or gradient was no longer finite
+    sequences: int  # trained on
+    solved_at: int  # sequences seen when validation first said solved; 0 for never
+    validation_loss: float
+    test_loss: float
+    score: float  # on the test data: share of classes right, or of the variance explained
+    solved: bool  # whether that score is enough
+
+
+def build(spec: Spec):
+    """Return the model of a run before training, its task, and a seed for its data."""
+    task = find_task(spec.task)
+    options = json.loads(spec.options)
+    longest = options.pop("chrono", None)
+    seeds = np.random.SeedSequence(spec.seed).spawn(2)
+    rng = np.random.default_rng(seeds[0])
+    make = LAYERS[check_choice("layer", spec.layer, LAYERS)]
+    layer = make(task.input_size, spec.hidden_size, dtype=spec.dtype, rng=rng, **options)
+    if longest is not None:
+        layer.parameters()["bias_l0"][:] = chrono(spec.hidden_size, longest, rng)
+    head = layers.Linear(spec.hidden_size, task.output_size, dtype=spec.dtype, rng=rng)
+    model = SequenceModel(layer, head, task.loss, task.read)
+    if check_choice("engine", spec.engine, ("numpy", "torch")) == "torch":
+        model = _as_torch(layer, head, task)
+    return model, task, seeds[1]
+
+
+def run(spec: Spec) -> Outcome:
+    """Train and test one model; a run whose numbers overflow is an outcome, not an error."""
+    model, task, seed = build(spec)
+    train, validate, test = (np.random.default_rng(s) for s in seed.spawn(3))
+    validation = _sample(task, validate, VALIDATION, spec)
+    optimiser, params = Adam(spec.lr), model.parameters()
+    every = max(1, spec.steps // 40)
+    best, best_loss, solved_at, status, step = None, math.inf, 0, "ok", 0
+    with np.errstate(all="ignore"):
+        for step in range(1, spec.steps + 1):
+            batch = _sample(task, train, spec.batch_size, spec)
+            loss, grads = model.loss_and_grads(batch)
+            try:
+                if not math.isfinite(loss):
+                    raise ValueError(f"loss: {loss}")
+                grads, _ = clip_by_norm(grads, spec.clip)
+            except ValueError:
+                status = "diverged"
+                break
+            optimiser.step(params, grads)
+            if step % every and step < spec.steps:
+                continue
+            loss, score = evaluate(model, task, validation, spec.T)
+            if loss < best_loss:
+                best, best_loss = {name: p.copy() for name, p in params.items()}, loss
+            if score >= task.solved and not solved_at:
+                solved_at = step * spec.batch_size
+                if spec.stop:
+                    break
+        for name, p in params.items():
+            p[...] = p if best is None else best[name]
+        loss, score = evaluate(model, task, _sample(task, test, TEST, spec), spec.T)
+    failed = status == "diverged"  # counts as not solved, whatever it had reached
+    return Outcome(
+        parameters=sum(p.size for p in params.values()),
+        trivial=task.trivial(spec.T),
+        status=status,
+        sequences=step * spec.batch_size,
+        solved_at=solved_at,
+        validation_loss=best_loss,
+        test_loss=loss,
+        score=score,
+        solved=score >= task.solved and not failed,
+    )
+
+
+def evaluate(model, task, batch: Batch, T: int) -> tuple[float, float]:
+    """Return the loss and the score of a batch."""
+    y, _ = model.forward(batch.x)
+    return task.loss(y, batch.target)[0], task.score(y, batch, T)
+
+
+def _sample(task, rng, N: int, spec: Spec) -> Batch:
+    x, target, *_ = task.sample(rng, N, spec.T)
+    kind = target.dtype if target.dtype.kind in "iu" else spec.dtype
+    return Batch(x.astype(spec.dtype), target.astype(kind))
+
+
+def _as_torch(layer, head, task) -> TorchModel:
+    """Return the same model with the same weights as PyTorch modules."""
+    import torch
+
+    from lstm_lesson import interop
+
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = interop.to_torch(layer)
+            dtype = getattr(torch, layer.dtype.name)
+            self.head = torch.nn.Linear(layer.hidden_size, task.output_size, dtype=dtype)
+            with torch.no_grad():
+                for name, p in head.parameters().items():
+                    getattr(self.head, name).copy_(torch.from_numpy(p))
+
+        def forward(self, x):
+            output, _ = self.layer(x)
+            return self.head(output[-1] if task.read == "last" else output)
+
+    return TorchModel(Net(), task.loss, task.read)

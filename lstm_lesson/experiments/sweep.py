@@ -1,0 +1,129 @@
+"""Run what is missing of an experiment, on this machine's cores or on a cluster."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from tqdm import tqdm
+
+from lstm_lesson.experiments.store import Store, Timeout
+from lstm_lesson.validation import check_size
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+class Experiment(NamedTuple):
+    """What to run, and how."""
+
+    name: str
+    about: str  # one line
+    specs: tuple  # of one `NamedTuple` class
+    run: Callable  # spec -> outcome; a function of a module, so that it can be sent to a process
+    outcome: type  # the `NamedTuple` class that it returns
+    minutes: float  # on two cores, about; used until seconds are stored
+
+    def store(self, folder) -> Store:
+        """Return its rows in a folder."""
+        return Store(folder, self.name, type(self.specs[0]), self.outcome)
+
+    def chosen(self, seeds: Iterable[int] = (), only: Iterable[str] = ()) -> list:
+        """Return the specs of these seeds, by default all, for which each ``field=value`` holds.
+
+        Raises ValueError if a field is none of a spec, or nothing is left.
+        """
+        specs, seeds = list(self.specs), set(seeds)
+        if seeds:
+            specs = [spec for spec in specs if spec.seed in seeds]
+        for condition in only:
+            field, equals, value = condition.partition("=")
+            if not equals or field not in specs[0]._fields if specs else False:
+                known = ", ".join(self.specs[0]._fields)
+                raise ValueError(f"only: expected field=value of {known}; got {condition!r}")
+            specs = [spec for spec in specs if str(getattr(spec, field)) == value]
+        if not specs:
+            raise ValueError(f"{self.name}: no run has seeds {sorted(seeds)} and {list(only)}")
+        return specs
+
+
+def sweep(
+    experiment: Experiment, folder, *, jobs: int = 1, scheduler: str | None = None,
+    seeds: Iterable[int] = (), only: Iterable[str] = (), progress: bool = False,
+) -> int:  # fmt: skip
+    """Run what isn't stored yet, store each outcome as it comes, and return how many there were.
+
+    Parameters
+    ----------
+    experiment, folder : what to run, and where its rows are.
+    jobs : processes on this machine, one thread each.
+    scheduler : address of a Dask scheduler, ``tcp://host:port``, to run there instead.
+    seeds, only : as for `Experiment.chosen`.
+    progress : whether to show a bar on stderr.
+
+    Killed at any moment and started again, it goes on with what is missing: a run is stored whole or
+    not at all. Raises ValueError if another process is writing these rows.
+    """
+    chosen = experiment.chosen(seeds, only)
+    store = experiment.store(folder)
+    try:
+        with store.lock():
+            stored = store.rows()
+            missing = [spec for spec in chosen if spec not in stored]
+            with _executor(check_size("jobs", jobs), scheduler) as executor:
+                futures = {executor.submit(timed, experiment.run, s): s for s in missing}
+                try:
+                    done = as_completed(futures)
+                    for future in tqdm(done, experiment.name, len(missing), disable=not progress):
+                        store.append(futures[future], *future.result())
+                except BaseException:  # don't wait for runs that nobody will store
+                    executor.shutdown(wait=False, cancel_futures=True)
+                    raise
+            if missing:
+                store.tidy(experiment.specs)
+    except Timeout as error:
+        raise ValueError(f"{store.path}: another process is writing to it; wait for it") from error
+    return len(missing)
+
+
+def timed(run: Callable, spec) -> tuple:
+    """Return the outcome of a run and the seconds that it took."""
+    start = time.perf_counter()
+    outcome = run(spec)
+    return outcome, time.perf_counter() - start
+
+
+@contextmanager
+def _executor(jobs: int, scheduler: str | None) -> Iterable[Executor]:
+    if scheduler is not None:
+        try:
+            from distributed import Client
+        except ImportError as error:
+            raise ImportError("--scheduler needs Dask: pip install distributed") from error
+        with Client(scheduler) as client, client.get_executor(pure=False) as executor:
+            yield executor
+        return
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))  # what a new process reads when it starts
+    try:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(jobs, context, initializer=_end_with_parent) as executor:
+            yield executor
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it ends, also when that is killed."""
+
+    def watch():
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
