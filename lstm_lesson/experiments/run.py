@@ -12,6 +12,7 @@ from lstm_lesson import layers
 from lstm_lesson.initializers import chrono
 from lstm_lesson.models import Batch, SequenceModel, TorchModel
 from lstm_lesson.optim import Adam, clip_by_norm
+from lstm_lesson.tasks import Task
 from lstm_lesson.tasks import task as find_task
 from lstm_lesson.validation import check_choice
 
@@ -52,8 +53,17 @@ class Outcome(NamedTuple):
     solved: bool  # whether that score is enough
 
 
-def build(spec: Spec):
-    """Return the model of a run before training, its task, and a seed for its data."""
+class Built(NamedTuple):
+    """A run before its first step."""
+
+    model: object  # of `lstm_lesson.models`
+    task: Task
+    seed: np.random.SeedSequence  # of its data
+    parameters: int  # how many numbers are trained
+
+
+def build(spec: Spec) -> Built:
+    """Return the model of a run with its initial values; raise ValueError if `spec` is wrong."""
     task = find_task(spec.task)
     options = json.loads(spec.options)
     longest = options.pop("chrono", None)
@@ -67,12 +77,12 @@ def build(spec: Spec):
     model = SequenceModel(layer, head, task.loss, task.read)
     if check_choice("engine", spec.engine, ("numpy", "torch")) == "torch":
         model = _as_torch(layer, head, task)
-    return model, task, seeds[1]
+    return Built(model, task, seeds[1], layer.num_parameters + head.num_parameters)
 
 
 def run(spec: Spec) -> Outcome:
     """Train and test one model; a run whose numbers overflow is an outcome, not an error."""
-    model, task, seed = build(spec)
+    model, task, seed, parameters = build(spec)
     train, validate, test = (np.random.default_rng(s) for s in seed.spawn(3))
     validation = _sample(task, validate, VALIDATION, spec)
     optimiser, params = Adam(spec.lr), model.parameters()
@@ -104,7 +114,7 @@ def run(spec: Spec) -> Outcome:
         loss, score = evaluate(model, task, _sample(task, test, TEST, spec), spec.T)
     failed = status == "diverged"  # counts as not solved, whatever it had reached
     return Outcome(
-        parameters=sum(p.size for p in params.values()),
+        parameters=parameters,
         trivial=task.trivial(spec.T),
         status=status,
         sequences=step * spec.batch_size,
@@ -129,7 +139,10 @@ def _sample(task, rng, N: int, spec: Spec) -> Batch:
 
 
 def _as_torch(layer, head, task) -> TorchModel:
-    """Return the same model with the same weights as PyTorch modules."""
+    """Return the same model as PyTorch modules, whose second biases stay at zero.
+
+    Trained as well, two biases that are only ever added would take twice the step of one.
+    """
     import torch
 
     from lstm_lesson import interop
@@ -143,6 +156,10 @@ def _as_torch(layer, head, task) -> TorchModel:
             with torch.no_grad():
                 for name, p in head.parameters().items():
                     getattr(self.head, name).copy_(torch.from_numpy(p))
+            trained = torch.zeros(layer.GATES * layer.hidden_size, dtype=dtype)
+            if isinstance(layer, layers.GRU):  # but for its candidate's, which is no second one
+                trained[-layer.hidden_size :] = 1
+            self.layer.bias_hh_l0.register_hook(lambda gradient: gradient * trained)
 
         def forward(self, x):
             output, _ = self.layer(x)

@@ -2,33 +2,49 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 
-from lstm_lesson.experiments.run import Outcome, Spec, run
+from lstm_lesson.experiments.run import LAYERS, Outcome, Spec, run
 from lstm_lesson.experiments.sweep import Experiment
+from lstm_lesson.tasks import TASKS
 from lstm_lesson.validation import check_choice
 
 SEEDS = range(10)
 
 
-def _runs(
-    arms: dict[str, dict], places: list[tuple[str, int]], rates, **fields
-) -> tuple[Spec, ...]:
-    """Return one spec for each arm, task and lag, learning rate and seed."""
+@functools.cache
+def matched(layer: str, task: str, hidden_size: int) -> int:
+    """Return the hidden size whose count of parameters, with the head, is nearest to an LSTM's."""
+    D, V = TASKS[task].input_size, TASKS[task].output_size
+
+    def count(kind: str, H: int) -> int:
+        extra = H if kind == "GRU" else 0  # its candidate's second bias
+        return LAYERS[kind].GATES * H * (D + H + 1) + extra + (H + 1) * V
+
+    wanted = count("LSTM", hidden_size)
+    return min(range(1, 8 * hidden_size), key=lambda H: abs(count(layer, H) - wanted))
+
+
+def _runs(arms: dict[str, dict], places: list[tuple[str, int]], rates, **common) -> tuple:
+    """Return one `Spec` for each task and lag, arm, learning rate and seed.
+
+    An arm is what differs: fields of a `Spec`, and options of its layer. A value "T" is the lag, a
+    hidden size "matched" that of equal parameters.
+    """
+    common = {"layer": "LSTM", "hidden_size": 32, "clip": 1.0, "batch_size": 32} | common
+    common = {"engine": "numpy", "dtype": "float32"} | common
     specs = []
-    for (task, T), (arm, options), lr, seed in itertools.product(
+    for (task, T), (arm, differs), lr, seed in itertools.product(
         places, arms.items(), rates, SEEDS
     ):
-        options = {name: T if value == "T" else value for name, value in options.items()}
-        own = {"layer": "LSTM", "hidden_size": 32, "clip": 1.0, "batch_size": 32}
-        own |= (
-            {"engine": "numpy", "dtype": "float32"}
-            | fields
-            | {k: options.pop(k) for k in ("layer", "hidden_size") if k in options}
-        )
-        text = json.dumps(options, sort_keys=True)
-        specs.append(Spec(arm=arm, task=task, T=T, options=text, lr=lr, seed=seed, **own))
+        own = {name: T if value == "T" else value for name, value in differs.items()}
+        if own.get("hidden_size") == "matched":
+            own["hidden_size"] = matched(own["layer"], task, common["hidden_size"])
+        fields = common | {name: own.pop(name) for name in differs if name in Spec._fields}
+        fields["options"] = json.dumps(own, sort_keys=True)
+        specs.append(Spec(arm=arm, task=task, T=T, lr=lr, seed=seed, **fields))
     return tuple(specs)
 
 
@@ -53,9 +69,90 @@ START_IT_WELL = Experiment(
     minutes=40,
 )
 
-EXPERIMENTS = {experiment.name: experiment for experiment in (START_IT_WELL,)}
+LSTM_AGAINST_RNN = Experiment(
+    name="lstm_against_rnn",
+    about="RNN, LSTM and GRU at equal size and at equal parameters (chapter 14)",
+    specs=_runs(
+        {
+            "LSTM": {"layer": "LSTM"},
+            "GRU, equal size": {"layer": "GRU"},
+            "RNN, equal size": {"layer": "RNN"},
+            "GRU, equal parameters": {"layer": "GRU", "hidden_size": "matched"},
+            "RNN, equal parameters": {"layer": "RNN", "hidden_size": "matched"},
+        },
+        places=[
+            ("sine", 30),
+            ("recall", 25),
+            ("adding", 20),
+            ("adding", 60),
+            ("marked_value", 50),
+            ("noisy_pattern", 80),
+        ],
+        rates=(0.001, 0.003, 0.01),
+        steps=2000,
+        stop=False,
+    ),
+    run=run,
+    outcome=Outcome,
+    minutes=45,
+)
+
+STRETCH_THE_LAG = Experiment(
+    name="stretch_the_lag",
+    about="how long a lag RNN, GRU, LSTM and chrono LSTM learn (chapter 15)",
+    specs=_runs(
+        {
+            "RNN": {"layer": "RNN", "hidden_size": "matched"},
+            "GRU": {"layer": "GRU", "hidden_size": "matched"},
+            "LSTM": {"layer": "LSTM"},
+            "LSTM, chrono": {"layer": "LSTM", "chrono": "T"},
+        },
+        places=[
+            *(("recall", T) for T in (10, 25, 50, 100)),
+            *(("adding", T) for T in (25, 50, 100, 200)),
+            *(("temporal_order", T) for T in (25, 50, 100, 200)),
+            *(("copy", T) for T in (5, 10, 20, 40)),
+        ],
+        rates=(0.003, 0.01),
+        steps=2000,
+        stop=True,
+    ),
+    run=run,
+    outcome=Outcome,
+    minutes=60,
+)
+
+REMOVE_ONE_PIECE = Experiment(
+    name="remove_one_piece",
+    about="the LSTM without each of its parts, and the GRU (chapter 16)",
+    specs=_runs(
+        {
+            "LSTM": {},
+            "no input gate": {"remove_gates": ["i"]},
+            "no forget gate": {"remove_gates": ["f"]},
+            "no output gate": {"remove_gates": ["o"]},
+            "no input activation": {"cell_activation": "identity"},
+            "no output activation": {"hidden_activation": "identity"},
+            "coupled gates": {"couple_input_forget": True},
+            "peepholes": {"peephole": True},
+            "GRU": {"layer": "GRU", "hidden_size": "matched"},
+        },
+        places=[("adding", 50), ("temporal_order", 50), ("noisy_pattern", 50)],
+        rates=(0.001, 0.003, 0.01),
+        steps=2000,
+        stop=True,
+    ),
+    run=run,
+    outcome=Outcome,
+    minutes=35,
+)
+
+EXPERIMENTS = {
+    experiment.name: experiment
+    for experiment in (START_IT_WELL, LSTM_AGAINST_RNN, STRETCH_THE_LAG, REMOVE_ONE_PIECE)
+}
 
 
 def experiment(name: str) -> Experiment:
-    """Return the experiment of that name; raise ValueError that names all of them if there's none."""
+    """Return the experiment of that name; raise ValueError that names all if there is none."""
     return EXPERIMENTS[check_choice("experiment", name, EXPERIMENTS)]

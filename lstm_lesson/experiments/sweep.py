@@ -66,8 +66,8 @@ def sweep(
     seeds, only : as for `Experiment.chosen`.
     progress : whether to show a bar on stderr.
 
-    Killed at any moment and started again, it goes on with what is missing: a run is stored whole or
-    not at all. Raises ValueError if another process is writing these rows.
+    Killed at any moment and started again, it goes on with what is missing: a run is stored whole
+    or not at all. Raises ValueError if another process is writing these rows.
     """
     chosen = experiment.chosen(seeds, only)
     store = experiment.store(folder)
