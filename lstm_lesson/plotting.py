@@ -193,3 +193,156 @@ def error_growth(
     axes[len(axes) // 2].set_ylabel("largest error in $h_t$")
     axes[-1].set_xlabel("step")
     return axes
+
+
+def runs(
+    ax: Axes, rows: Mapping[str, np.ndarray], *, solved: float | None = None, trivial=None
+) -> Axes:
+    """Draw the outcome of every run as a dot, an arm a row, the first at the top.
+
+    Parameters
+    ----------
+    ax : axes to draw in; the horizontal one becomes logarithmic.
+    rows : label of an arm to one positive number a run. A bar marks the median.
+    solved, trivial : values to mark with a dotted and a dashed line, if given.
+    """
+    for value, line in ((solved, ":"), (trivial, "--")):
+        if value is not None:
+            ax.axvline(value, color="#888888", linestyle=line, linewidth=1.2)
+    for n, values in enumerate(rows.values()):
+        ax.plot(values, np.full(len(values), n), "o", color=COLOURS["i"], alpha=0.45, mew=0)
+        ax.plot(np.median(values), n, "|", color="#000000", markersize=16, mew=2)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.set(xscale="log", ylim=(len(rows) - 0.5, -0.5))
+    return ax
+
+
+def band(ax: Axes, x: np.ndarray, samples: np.ndarray, colour: str, **style) -> Axes:
+    """Draw the median over runs against `x`, and a band that holds the middle 80 %.
+
+    Parameters
+    ----------
+    ax : axes to draw in.
+    x : (N,).
+    samples : (runs, N).
+    colour, style : of the line.
+    """
+    low, median, high = np.quantile(samples, [0.1, 0.5, 0.9], axis=0)
+    _median_and_band(ax, x, low, median, high, colour, **style)
+    return ax
+
+
+def pair_map(ax: Axes, norms: np.ndarray, chunk: int) -> Axes:
+    """Draw the gradient's share of each pair of steps, and frame the pairs within a chunk.
+
+    Parameters
+    ----------
+    ax : axes to draw in.
+    norms : (T, T), of the gradient of the loss at one step (row) through the weights at another
+        (column), zero where the column is later.
+    chunk : steps in a chunk; it divides T.
+    """
+    T = len(norms)
+    size = np.full((T, T), np.nan)
+    np.log10(norms / norms.max(), out=size, where=norms > 0)
+    edges = (0.5, T + 0.5, T + 0.5, 0.5)
+    image = ax.imshow(np.clip(size, -4, 0), extent=edges, vmin=-4, vmax=0)
+    for start in range(0, T, chunk):
+        box = plt.Rectangle(
+            (start + 0.5, start + 0.5), chunk, chunk, fill=False, edgecolor=COLOURS["f"], lw=2.2
+        )
+        ax.add_patch(box)
+    ax.grid(False)
+    ax.set(xlabel="step of the weights, $s$", ylabel="step of the loss, $t$")
+    bar = ax.figure.colorbar(image, ax=ax, shrink=0.7, ticks=range(-4, 1))
+    bar.set_label("norm / largest (power of ten)")
+    return ax
+
+
+def dashboard(
+    axes: np.ndarray, runs: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]]
+) -> np.ndarray:
+    """Draw what several groups of training runs did: a column a group, a row a measure.
+
+    Parameters
+    ----------
+    axes : (measures, groups), sharing a row's vertical axis.
+    runs : title of a group to label of a measure to steps (N,) and values (runs, N). A label that
+        ends in "(log)" gives its row a logarithmic axis.
+    """
+    inks = [COLOURS["i"], "#333333", COLOURS["f"], COLOURS["c"]]
+    for column, (title, measures) in zip(axes.T, runs.items(), strict=True):
+        column[0].set_title(title)
+        for ax, (label, (x, values)), ink in zip(column, measures.items(), inks, strict=False):
+            band(ax, x, values, ink)
+            if label.endswith("(log)"):
+                ax.set_yscale("log")
+            if ax in axes[:, 0]:
+                ax.set_ylabel(label.removesuffix("(log)").strip())
+        column[-1].set_xlabel("step")
+    axes[0, 0].figure.align_ylabels(axes[:, 0])
+    return axes
+
+
+def beside_reference(
+    axes: Sequence[Axes], reference: np.ndarray, panels: Mapping[str, np.ndarray], level: float
+) -> Sequence[Axes]:
+    """Draw training curves, a panel each, over the curve of a reference; return the axes.
+
+    Parameters
+    ----------
+    axes : one axes a panel, sharing both axes.
+    reference : (seeds, steps) losses, drawn in grey in every panel.
+    panels : title to (seeds, steps). A line is the median over the seeds of a running mean of 15
+        steps, its band the middle 80 %.
+    level : where to draw a dotted line, such as the loss of a trivial predictor.
+    """
+    width = 15
+    for ax, (title, losses) in zip(axes, panels.items(), strict=True):
+        for values, color in ((reference, "#888888"), (losses, COLOURS["f"])):
+            smooth = np.lib.stride_tricks.sliding_window_view(values, width, axis=1).mean(axis=2)
+            low, median, high = np.quantile(smooth, [0.1, 0.5, 0.9], axis=0)
+            _median_and_band(ax, np.arange(smooth.shape[1]) + width // 2, low, median, high, color)
+        ax.axhline(level, color="#333333", linestyle=":", linewidth=1)
+        ax.set_yscale("log")
+        ax.set_title(title, weight="normal", size="medium")
+    return axes
+
+
+def scores_by_name(ax: Axes, scores: Mapping[str, np.ndarray], level: float) -> Axes:
+    """Draw the scores of several arms as dots, a row an arm, on a logarithmic axis.
+
+    Parameters
+    ----------
+    ax : axes to draw in.
+    scores : name to (seeds,), all positive, the first at the top: the arm to compare with, whose
+        median is a dashed line. A short bar is the median of a row.
+    level : where to draw a dotted line, such as the score of a trivial predictor.
+    """
+    rows = np.arange(len(scores))
+    medians = [np.median(values) for values in scores.values()]
+    for row, values in zip(rows, scores.values(), strict=True):
+        color = COLOURS["f"] if row else "#888888"
+        ax.plot(values, np.full(len(values), row), "o", color=color, alpha=0.5, markeredgewidth=0)
+    ax.vlines(medians, rows - 0.35, rows + 0.35, color="#000000", linewidth=2)
+    ax.axvline(medians[0], color="#888888", linestyle="--", linewidth=1)
+    ax.axvline(level, color="#333333", linestyle=":", linewidth=1)
+    ax.set(xscale="log", ylim=(len(rows) - 0.4, -0.6))
+    ax.set_yticks(rows, scores)
+    return ax
+
+
+def caught_or_not(
+    ax: Axes, caught: np.ndarray, rows: Sequence[str], columns: Sequence[str]
+) -> Axes:
+    """Draw a grid of marks, a filled dot where `caught` (rows, columns) is true, else a ring."""
+    for there, style in ((True, {"color": "#0072B2"}), (False, {"color": "#D55E00"})):
+        y, x = np.nonzero(caught == there)
+        face = style["color"] if there else "white"
+        ax.plot(x, y, "o", markersize=6, markerfacecolor=face, markeredgewidth=1.6, **style)
+    ax.set(xlim=(-0.6, len(columns) - 0.4), ylim=(len(rows) - 0.4, -0.6))
+    ax.set_xticks(range(len(columns)), columns, rotation=60, ha="left", rotation_mode="anchor")
+    ax.set_yticks(range(len(rows)), rows)
+    ax.xaxis.tick_top()
+    ax.tick_params(length=0)
+    return ax
