@@ -34,7 +34,7 @@ def _runs(arms: dict[str, dict], places: list[tuple[str, int]], rates, **common)
     hidden size "matched" that of equal parameters.
     """
     common = {"layer": "LSTM", "hidden_size": 32, "clip": 1.0, "batch_size": 32} | common
-    # In float32, gradients that vanish over a long lag become denormal, which is three times slower.
+    # In float32, gradients that vanish over a long lag become denormal: three times slower.
     common = {"engine": "numpy", "dtype": "float64"} | common
     specs = []
     for (task, T), (arm, differs), lr, seed in itertools.product(
