@@ -18,6 +18,7 @@ from lstm_lesson.validation import check_choice
 
 LAYERS = {"LSTM": layers.LSTM, "GRU": layers.GRU, "RNN": layers.RNN}
 VALIDATION, TEST = 512, 2048  # sequences
+CHECKS, CURVE = 40, 20  # validations in the whole budget, and how many of them are kept
 
 
 class Spec(NamedTuple):
@@ -51,6 +52,7 @@ class Outcome(NamedTuple):
     test_loss: float
     score: float  # on the test data: share of classes right, or of the variance explained
     solved: bool  # whether that score is enough
+    curve: str  # validation loss at each twentieth of the budget, spaces between
 
 
 class Built(NamedTuple):
@@ -86,8 +88,9 @@ def run(spec: Spec) -> Outcome:
     train, validate, test = (np.random.default_rng(s) for s in seed.spawn(3))
     validation = _sample(task, validate, VALIDATION, spec)
     optimiser, params = Adam(spec.lr), model.parameters()
-    every = max(1, spec.steps // 40)
+    every = max(1, spec.steps // CHECKS)
     best, best_loss, solved_at, status, step = None, math.inf, 0, "ok", 0
+    losses = []  # of validation
     with np.errstate(all="ignore"):
         for step in range(1, spec.steps + 1):
             batch = _sample(task, train, spec.batch_size, spec)
@@ -103,6 +106,7 @@ def run(spec: Spec) -> Outcome:
             if step % every and step < spec.steps:
                 continue
             loss, score = evaluate(model, task, validation, spec.T)
+            losses.append(loss)
             if loss < best_loss:
                 best, best_loss = {name: p.copy() for name, p in params.items()}, loss
             if score >= task.solved and not solved_at:
@@ -123,6 +127,7 @@ def run(spec: Spec) -> Outcome:
         test_loss=loss,
         score=score,
         solved=score >= task.solved and not failed,
+        curve=" ".join(f"{loss:.3g}" for loss in losses[CHECKS // CURVE - 1 :: CHECKS // CURVE]),
     )
 
 
