@@ -333,16 +333,14 @@ def test_a_sample_of_the_committed_rows_comes_out_again(name):
     rows, machines = one.store(ROOT / "results").rows(), one.store(ROOT / "results").seconds()
     for spec in sorted(rows, key=lambda spec: machines[spec].seconds)[:3]:
         stored, again = rows[spec], one.run(spec)
-        if again != stored:
-            assert again._replace(**dict.fromkeys(_measured(stored), 0)) == stored._replace(
-                **dict.fromkeys(_measured(stored), 0)
-            )
+        if repr(again) != repr(stored):  # by repr, for NaN is not equal to itself
+            assert claim(again) == claim(stored)
             arm = arms(rows)[spec.arm, spec.task, spec.T]
             assert again.test_loss <= 1.5 * arm.values("test_loss").max()
 
 
-def _measured(outcome) -> list[str]:
-    return [name for name, value in outcome._asdict().items() if type(value) in (int, float)]
+def claim(outcome) -> tuple:
+    return outcome.parameters, outcome.trivial, outcome.status, outcome.solved
 
 
 # ---- The command ----

@@ -12,7 +12,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-INNER = {"kernels", "validation", "cli", "experiments.command"}  # modules that nothing outside the package imports
+# Modules that nothing outside the package imports.
+INNER = {"kernels", "validation", "cli", "experiments.command"}
 
 
 def read(name: str) -> str:

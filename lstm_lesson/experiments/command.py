@@ -38,6 +38,10 @@ def add_to(groups, raw: dict) -> None:
     only = {"action": "append", "default": [], "metavar": "FIELD=VALUE"}
     option("--only", help="runs that have it; give it again for more conditions", **only)
     option("--quiet", action="store_true", help="show no progress bar")
+    option = add(
+        _plot, "plot", "Draw the figures under plots/ from the rows, the same bytes each time."
+    )
+    option("--plots", default="plots", metavar="FOLDER", help="default %(default)s")
     option = add(_status, "status", STATUS)
     option("name", nargs="?", metavar="NAME", help="an experiment of `list`; by default all")
 
@@ -67,6 +71,14 @@ def _run(args) -> int:
         how = {"jobs": args.jobs, "scheduler": args.scheduler, "progress": not args.quiet}
         count = sweep(one, args.folder, seeds=args.seeds, only=args.only, **how)
         print(f"{one.store(args.folder).path}: {count} runs added", flush=True)
+    return 0
+
+
+def _plot(args) -> int:
+    from lstm_lesson.experiments.figures import draw_all
+
+    for path in draw_all(args.folder, args.plots):
+        print(path, flush=True)
     return 0
 
 

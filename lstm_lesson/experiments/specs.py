@@ -33,7 +33,7 @@ def _runs(arms: dict[str, dict], places: list[tuple[str, int]], rates, **common)
     An arm is what differs: fields of a `Spec`, and options of its layer. A value "T" is the lag, a
     hidden size "matched" that of equal parameters.
     """
-    common = {"layer": "LSTM", "hidden_size": 32, "clip": 1.0, "batch_size": 32} | common
+    common = {"layer": "LSTM", "hidden_size": 20, "clip": 1.0, "batch_size": 20} | common
     # In float32, gradients that vanish over a long lag become denormal: three times slower.
     common = {"engine": "numpy", "dtype": "float64"} | common
     specs = []
