@@ -51,10 +51,9 @@ class GRUCell:
 
     def forward(self, z_x, z_h, state, params):
         """Return the new state ``(h,)`` and the cache ``(r, z, n, recurrent, h_prev)``."""
-        x_r, x_z, x_n = np.split(z_x, 3, axis=-1)
-        h_r, h_z, h_n = np.split(z_h, 3, axis=-1)
-        r = sigmoid(x_r + h_r)
-        z = sigmoid(x_z + h_z)
+        H = z_x.shape[-1] // 3
+        r, z = _split(sigmoid(z_x[..., : 2 * H] + z_h[..., : 2 * H]), 2)
+        x_n, h_n = z_x[..., 2 * H :], z_h[..., 2 * H :]
         recurrent = h_n + params["bias_hn"] if "bias_hn" in params else h_n
         n = tanh(x_n + r * recurrent)
         (h_prev,) = state
@@ -67,9 +66,12 @@ class GRUCell:
         d_r = d_r * sigmoid_derivative(r)
         d_z = d_z * sigmoid_derivative(z)
         d_n = d_n * tanh_derivative(n)
+        d_recurrent = d_n * r
         d_z_x = np.concatenate([d_r, d_z, d_n], axis=-1)
-        d_z_h = np.concatenate([d_r, d_z, d_n * r], axis=-1)
-        extras = {"bias_hn": (d_n * r).sum(axis=-2, keepdims=True)} if "bias_hn" in params else {}
+        d_z_h = np.concatenate([d_r, d_z, d_recurrent], axis=-1)
+        extras = {}
+        if "bias_hn" in params:
+            extras["bias_hn"] = d_recurrent.sum(axis=-2, keepdims=True)
         return d_z_x, d_z_h, (d_h * z,), extras
 
     def values(self, state, cache):
@@ -119,9 +121,9 @@ class LSTMCell:
         gate, _ = ACTIVATIONS[self.gate_activation]
         _, c_prev = state
         z = z_x + z_h
-        z_i, z_f, z_g, z_o = np.split(z, 4, axis=-1)  # views: what changes here changes z
+        z_i, z_f, z_g, z_o = _split(z, 4)  # views: what changes here changes z
         if "peephole" in params:
-            p_i, p_f, p_o = np.split(params["peephole"], 3, axis=-1)
+            p_i, p_f, p_o = _split(params["peephole"], 3)
             z_i += p_i * c_prev
             z_f += p_f * c_prev
         one = np.ones_like(c_prev)
@@ -157,8 +159,8 @@ class LSTMCell:
         if "weight_hr" in params:
             extras["weight_hr"] = d_h.swapaxes(-1, -2) @ m
         if "peephole" in params:
-            d_z_i, d_z_f, _, d_z_o = np.split(d_z, 4, axis=-1)
-            p_i, p_f, _ = np.split(params["peephole"], 3, axis=-1)
+            d_z_i, d_z_f, _, d_z_o = _split(d_z, 4)
+            p_i, p_f, _ = _split(params["peephole"], 3)
             d_c_prev = d_c_prev + d_z_i * p_i + d_z_f * p_f
             by_gate = [d_z_i * c_prev, d_z_f * c_prev, d_z_o * c]
             extras["peephole"] = np.concatenate(by_gate, axis=-1).sum(axis=-2, keepdims=True)
@@ -180,8 +182,8 @@ class LSTMCell:
         d_o = d_m * tanh_c
         d_c = d_c + d_m * o * ACTIVATIONS[self.hidden_activation][1](tanh_c)
         if "peephole" in params and "o" not in self.remove_gates:
-            p_o = np.split(params["peephole"], 3, axis=-1)[2]
-            open_o = np.split(unclipped, 4, axis=-1)[3]
+            p_o = _split(params["peephole"], 3)[2]
+            open_o = _split(unclipped, 4)[3]
             d_c = d_c + d_o * ACTIVATIONS[self.gate_activation][1](o) * open_o * p_o
         d_i, d_f = d_c * g, d_c * c_prev
         if self.couple_input_forget:
@@ -194,3 +196,9 @@ class LSTMCell:
     def _unclipped(self, z):
         # A factor of the gradient: clip is flat beyond its bound.
         return np.abs(z) <= (np.inf if self.cell_clip is None else self.cell_clip)
+
+
+def _split(a: np.ndarray, parts: int) -> list[np.ndarray]:
+    """Return equal parts of the last axis, as views; `np.split` takes ten times as long."""
+    size = a.shape[-1] // parts
+    return [a[..., k * size : (k + 1) * size] for k in range(parts)]
