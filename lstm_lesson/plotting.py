@@ -14,6 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 COLOURS = {
     "i": "#0072B2",  # input gate
@@ -195,25 +196,27 @@ def error_growth(
     return axes
 
 
-def runs(
-    ax: Axes, rows: Mapping[str, np.ndarray], *, solved: float | None = None, trivial=None
-) -> Axes:
+def runs(ax: Axes, rows: Mapping[str, np.ndarray], label: str, *, trivial: float) -> Axes:
     """Draw the outcome of every run as a dot, an arm a row, the first at the top.
 
     Parameters
     ----------
     ax : axes to draw in; the horizontal one becomes logarithmic.
-    rows : label of an arm to one positive number a run. A bar marks the median.
-    solved, trivial : values to mark with a dotted and a dashed line, if given.
+    rows : name of an arm to one positive number a run. A bar marks the median.
+    label : of the horizontal axis.
+    trivial : what a predictor that sees nothing scores: a dashed line.
     """
-    for value, line in ((solved, ":"), (trivial, "--")):
-        if value is not None:
-            ax.axvline(value, color="#888888", linestyle=line, linewidth=1.2)
+    ax.axvline(trivial, color="#888888", linestyle="--", linewidth=1.2)
     for n, values in enumerate(rows.values()):
         ax.plot(values, np.full(len(values), n), "o", color=COLOURS["i"], alpha=0.45, mew=0)
         ax.plot(np.median(values), n, "|", color="#000000", markersize=16, mew=2)
     ax.set_yticks(range(len(rows)), rows)
-    ax.set(xscale="log", ylim=(len(rows) - 0.5, -0.5))
+    ax.set(xscale="log", ylim=(len(rows) - 0.5, -0.5), xlabel=f"{label}; dashed: sees nothing")
+    low, high = ax.get_xlim()
+    if high < 100 * low:  # few powers of ten: more ticks than those
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
     return ax
 
 
@@ -246,7 +249,7 @@ def pair_map(ax: Axes, norms: np.ndarray, chunk: int) -> Axes:
     size = np.full((T, T), np.nan)
     np.log10(norms / norms.max(), out=size, where=norms > 0)
     edges = (0.5, T + 0.5, T + 0.5, 0.5)
-    image = ax.imshow(np.clip(size, -4, 0), extent=edges, vmin=-4, vmax=0)
+    image = ax.imshow(np.clip(size, -3, 0), extent=edges, vmin=-3, vmax=0)
     for start in range(0, T, chunk):
         box = plt.Rectangle(
             (start + 0.5, start + 0.5), chunk, chunk, fill=False, edgecolor=COLOURS["f"], lw=2.2
@@ -254,29 +257,32 @@ def pair_map(ax: Axes, norms: np.ndarray, chunk: int) -> Axes:
         ax.add_patch(box)
     ax.grid(False)
     ax.set(xlabel="step of the weights, $s$", ylabel="step of the loss, $t$")
-    bar = ax.figure.colorbar(image, ax=ax, shrink=0.7, ticks=range(-4, 1))
+    bar = ax.figure.colorbar(image, ax=ax, shrink=0.7, ticks=range(-3, 1))
     bar.set_label("norm / largest (power of ten)")
     return ax
 
 
 def dashboard(
-    axes: np.ndarray, runs: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]]
+    axes: np.ndarray, x: np.ndarray, labels: Sequence[str], groups: Mapping[str, np.ndarray]
 ) -> np.ndarray:
     """Draw what several groups of training runs did: a column a group, a row a measure.
 
     Parameters
     ----------
     axes : (measures, groups), sharing a row's vertical axis.
-    runs : title of a group to label of a measure to steps (N,) and values (runs, N). A label that
-        ends in "(log)" gives its row a logarithmic axis.
+    x : (N,), the steps at which the runs were looked at.
+    labels : of the measures; one that ends in "(log)" gives its row a logarithmic axis.
+    groups : title to (runs, N, measures).
     """
     inks = [COLOURS["i"], "#333333", COLOURS["f"], COLOURS["c"]]
-    for column, (title, measures) in zip(axes.T, runs.items(), strict=True):
+    for column, (title, seen) in zip(axes.T, groups.items(), strict=True):
         column[0].set_title(title)
-        for ax, (label, (x, values)), ink in zip(column, measures.items(), inks, strict=False):
+        rows = zip(column, labels, np.moveaxis(seen, -1, 0), inks, strict=True)
+        for ax, label, values, ink in rows:
             band(ax, x, values, ink)
             if label.endswith("(log)"):
                 ax.set_yscale("log")
+                ax.yaxis.set_minor_formatter(NullFormatter())
             if ax in axes[:, 0]:
                 ax.set_ylabel(label.removesuffix("(log)").strip())
         column[-1].set_xlabel("step")
@@ -345,4 +351,62 @@ def caught_or_not(
     ax.set_yticks(range(len(rows)), rows)
     ax.xaxis.tick_top()
     ax.tick_params(length=0)
+    return ax
+
+
+def rates_by_gain(
+    ax: Axes, gains: Sequence[float], measured: np.ndarray, predicted: Mapping[str, np.ndarray]
+) -> Axes:
+    """Draw measured rates against a gain, beside what several rules predict.
+
+    Parameters
+    ----------
+    ax : axes to draw in; the vertical one becomes logarithmic.
+    gains : N numbers.
+    measured : (N, seeds); a dot is the median, a bar the range.
+    predicted : label to (N, seeds); a line is the median, up to four of them.
+    """
+    inks = [COLOURS[key] for key in "figo"]
+    ends = {label: np.median(rates, axis=1)[-1] for label, rates in predicted.items()}
+    height = 0.0
+    for label in sorted(ends, key=ends.get):
+        rates, ink = predicted[label], inks[list(predicted).index(label)]
+        ax.plot(gains, np.median(rates, axis=1), color=ink)
+        height = max(ends[label], 1.45 * height)  # labels of lines that meet stay apart
+        label_end(ax, gains, [height], label, color=ink)
+    low, median, high = np.quantile(measured, [0, 0.5, 1], axis=1)
+    ax.vlines(gains, low, high, color="#333333", linewidth=1, zorder=3)
+    ax.plot(gains, median, "o", color="#333333", zorder=3)
+    ax.set(yscale="log", ylabel="rate per step")
+    return ax
+
+
+def rate_strips(
+    ax: Axes,
+    rows: Mapping[str, Mapping[str, np.ndarray]],
+    span: tuple[float, float],
+    labelled: Sequence[str],
+) -> Axes:
+    """Draw rates as dots, a group of strips a row, with a span of them shaded.
+
+    Parameters
+    ----------
+    ax : axes to draw in.
+    rows : name of a row, the first at the top, to label of a strip to its rates, one a seed. The
+        first strip of a row is its highest; a bar marks the median.
+    span : the lowest and the highest rate that are shaded.
+    labelled : rows whose strips get their label, on the left of the dots.
+    """
+    ax.axvspan(*span, color=COLOURS["c"], alpha=0.3, linewidth=0)
+    inks = [COLOURS[key] for key in "igf"]
+    for row, (name, strips_of_row) in enumerate(rows.items()):
+        for column, (label, values) in enumerate(strips_of_row.items()):
+            y, ink = row + 0.26 * (column - 1), inks[column]
+            ax.plot(values, np.full(len(values), y), "o", ms=2.5, mew=0, alpha=0.4, color=ink)
+            ax.plot(np.median(values), y, "|", ms=11, mew=2, color=ink)
+            if name in labelled:
+                end = (np.min(values) - 0.02, y)
+                ax.annotate(label, end, color=ink, ha="right", va="center", size=8.5)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.set(ylim=(len(rows) - 0.4, -0.6))
     return ax

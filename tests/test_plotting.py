@@ -107,3 +107,40 @@ def test_error_growth_draws_the_median_of_each_line(axes):
 def test_a_panel_too_many_is_refused(axes):
     with pytest.raises(ValueError, match="zip"):
         plotting.error_growth(axes, {"forgets": np.ones((3, 10, 5))})
+
+
+def test_beside_reference_draws_the_median_of_a_running_mean_over_the_reference(axes):
+    steps = np.arange(1.0, 21.0)
+    losses = np.stack([steps, 2 * steps, 3 * steps])
+    panels = {"one": losses, "two": 10 * losses}
+    assert plotting.beside_reference(axes, losses, panels, 0.5) is axes
+    for ax, scale in zip(axes, (1, 10), strict=True):
+        reference, line, level = ax.lines
+        np.testing.assert_array_equal(line.get_xdata(), np.arange(7, 13))
+        # Fifteen steps on a straight line have their middle's value as mean.
+        np.testing.assert_allclose(reference.get_ydata(), 2 * steps[7:13])
+        np.testing.assert_allclose(line.get_ydata(), 2 * scale * steps[7:13])
+        assert list(level.get_ydata()) == [0.5, 0.5]
+        assert ax.get_yscale() == "log"
+    assert [ax.get_title(loc="left") or ax.get_title() for ax in axes] == list(panels)
+
+
+def test_scores_by_name_draws_a_row_an_arm(ax):
+    scores = {"right": np.array([1.0, 2.0, 4.0]), "late c": np.array([3.0, 5.0, 9.0])}
+    assert plotting.scores_by_name(ax, scores, 10.0) is ax
+    right, wrong, median, level = ax.lines
+    np.testing.assert_array_equal(right.get_xdata(), scores["right"])
+    np.testing.assert_array_equal(wrong.get_ydata(), [1, 1, 1])
+    assert median.get_xdata()[0] == 2.0 and level.get_xdata()[0] == 10.0
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(scores)
+    assert ax.yaxis_inverted() and ax.get_xscale() == "log"
+
+
+def test_caught_or_not_fills_what_is_caught(ax):
+    caught = np.array([[True, False], [True, True]])
+    assert plotting.caught_or_not(ax, caught, ["a", "b"], ["full", "quick"]) is ax
+    filled, rings = ax.lines
+    assert sorted(zip(*filled.get_data(), strict=True)) == [(0, 0), (0, 1), (1, 1)]
+    assert list(zip(*rings.get_data(), strict=True)) == [(1, 0)]
+    assert rings.get_markerfacecolor() == "white"
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["full", "quick"]
