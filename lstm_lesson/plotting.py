@@ -271,13 +271,13 @@ def dashboard(
     ----------
     axes : (measures, groups), sharing a row's vertical axis.
     x : (N,), the steps at which the runs were looked at.
-    labels : of the measures; one that ends in "(log)" gives its row a logarithmic axis.
+    labels : of the measures, at most four; one that ends in "(log)" gives its row a logarithmic axis.
     groups : title to (runs, N, measures).
     """
     inks = [COLOURS["i"], "#333333", COLOURS["f"], COLOURS["c"]]
     for column, (title, seen) in zip(axes.T, groups.items(), strict=True):
         column[0].set_title(title)
-        rows = zip(column, labels, np.moveaxis(seen, -1, 0), inks, strict=True)
+        rows = zip(column, labels, np.moveaxis(seen, -1, 0), inks[: len(labels)], strict=True)
         for ax, label, values, ink in rows:
             band(ax, x, values, ink)
             if label.endswith("(log)"):

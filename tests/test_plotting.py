@@ -144,3 +144,70 @@ def test_caught_or_not_fills_what_is_caught(ax):
     assert list(zip(*rings.get_data(), strict=True)) == [(1, 0)]
     assert rings.get_markerfacecolor() == "white"
     assert [label.get_text() for label in ax.get_xticklabels()] == ["full", "quick"]
+
+
+def test_runs_draw_every_run_and_the_median(ax):
+    rows = {"SGD": np.array([0.5, 0.25, 1.0]), "Adam": np.array([0.1, 0.2])}
+    assert plotting.runs(ax, rows, "loss", trivial=2.0) is ax
+    trivial, first, first_median, second, second_median = ax.lines
+    assert trivial.get_xdata()[0] == 2.0
+    assert ax.get_xlabel().startswith("loss")
+    np.testing.assert_array_equal(first.get_xdata(), rows["SGD"])
+    np.testing.assert_array_equal(second.get_ydata(), [1, 1])
+    assert first_median.get_xdata()[0] == 0.5
+    assert second_median.get_xdata()[0] == pytest.approx(0.15)
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(rows)
+
+
+def test_band_is_the_middle_of_the_runs(ax):
+    samples = np.arange(11.0)[:, None] * np.ones(3)
+    assert plotting.band(ax, np.arange(3), samples, "#000000") is ax
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), [5, 5, 5])
+    heights = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert (heights.min(), heights.max()) == (1, 9)
+
+
+def test_pair_map_shows_the_share_of_each_pair_and_frames_the_chunks(ax):
+    norms = np.tril(np.full((4, 4), 10.0))
+    norms[3, 0] = 1.0
+    assert plotting.pair_map(ax, norms, 2) is ax
+    (image,) = ax.images
+    shown = np.ma.filled(image.get_array(), np.nan)
+    assert (shown[0, 0], shown[3, 0]) == (0, -1)
+    assert np.isnan(shown[0, 3])
+    boxes = [patch.get_bbox().bounds for patch in ax.patches]
+    assert boxes == [(0.5, 0.5, 2, 2), (2.5, 2.5, 2, 2)]
+
+
+def test_dashboard_has_a_column_a_group_and_a_row_a_measure():
+    axes = plt.subplots(2, 2)[1]
+    seen = np.ones((3, 5, 2))  # (runs, N, measures)
+    groups = {"well": seen, "sick": 10 * seen}
+    plotting.dashboard(axes, np.arange(5), ["loss (log)", "norm"], groups)
+    assert [ax.get_title() for ax in axes[0]] == list(groups)
+    assert [ax.get_ylabel() for ax in axes[:, 0]] == ["loss", "norm"]
+    assert [ax.get_yscale() for ax in axes[:, 1]] == ["log", "linear"]
+    np.testing.assert_array_equal(axes[1, 1].lines[0].get_ydata(), [10] * 5)
+
+
+def test_rates_by_gain_draw_the_range_and_the_predictions(ax):
+    measured = np.array([[0.1, 0.2, 0.4], [0.5, 0.6, 0.9]])  # (gains, seeds)
+    predicted = {"bound": 2 * measured, "mean": measured / 2}
+    assert plotting.rates_by_gain(ax, [1, 2], measured, predicted) is ax
+    *lines, dots = ax.lines
+    np.testing.assert_allclose([line.get_ydata() for line in lines], [[0.4, 1.2], [0.1, 0.3]])
+    assert written(ax) == set(predicted)
+    np.testing.assert_allclose(dots.get_ydata(), [0.2, 0.6])
+    spans = [segment[:, 1] for segment in ax.collections[0].get_segments()]
+    np.testing.assert_allclose(spans, [[0.1, 0.4], [0.5, 0.9]])
+
+
+def test_rate_strips_shade_the_span_and_label_what_is_asked(ax):
+    rows = {"fresh": {"a": np.array([0.2, 0.3])}, "trained": {"b": np.array([0.8, 0.9, 1.0])}}
+    assert plotting.rate_strips(ax, rows, (0.25, 0.35), ["trained"]) is ax
+    assert [line.get_xdata().tolist() for line in ax.lines] == [
+        [0.2, 0.3], [0.25], [0.8, 0.9, 1.0], [0.9],
+    ]  # fmt: skip
+    assert written(ax) == {"b"}
+    (span,) = ax.patches
+    assert (span.get_x(), span.get_width()) == pytest.approx((0.25, 0.1))
