@@ -271,7 +271,7 @@ def dashboard(
     ----------
     axes : (measures, groups), sharing a row's vertical axis.
     x : (N,), the steps at which the runs were looked at.
-    labels : of the measures, at most four; one that ends in "(log)" gives its row a logarithmic axis.
+    labels : of at most four measures; one that ends in "(log)" has a logarithmic axis.
     groups : title to (runs, N, measures).
     """
     inks = [COLOURS["i"], "#333333", COLOURS["f"], COLOURS["c"]]

@@ -4,7 +4,10 @@ import json
 import os
 import random
 import re
+import shutil
 import stat
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -487,3 +490,55 @@ def test_soak_of_a_thousand_mutated_files(tmp_path, full, capsys):
     assert {mutate for mutate, verdict in seen if verdict != "PASS"} == set(MUTATIONS)
     assert cli.main(["case", "check", *paths]) == 2
     assert capsys.readouterr().out.splitlines() == expected
+
+
+# ---- The implementation in JavaScript that chapter 9 shows ----
+
+SCRIPT = Path(__file__).parents[1] / "chapters" / "assets" / "read_case.js"
+
+
+@pytest.fixture
+def javascript(tmp_path):
+    """Return a function that runs the chapter's script on a case: ``(exit code, lines)``."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("no node on this machine: the JavaScript of chapter 9 is not run")
+
+    def run(case):
+        path = tmp_path / "case.json"
+        cases.write(path, case)
+        done = subprocess.run([node, SCRIPT, path], capture_output=True, text=True, timeout=60)
+        assert done.stderr == ""
+        return done.returncode, done.stdout.splitlines()
+
+    return run
+
+
+@pytest.mark.parametrize("sizes", [(5, 8, 2, 3), (1, 1, 1, 1), (3, 1, 4, 1), (2, 7, 1, 30)])
+def test_javascript_agrees_with_torch(sizes, javascript):
+    code, lines = javascript(cases.generate(*sizes, seed=4, gradients="sum"))
+    assert (code, lines[-1]) == (0, "PASS")
+    differences = [re.fullmatch(r"(\w+): largest difference (\S+)", line) for line in lines[:-1]]
+    assert [found[1] for found in differences] == list(cases.EXPECTED)
+    assert max(float(found[2]) for found in differences) < 1e-12
+
+
+def test_javascript_sees_every_number(javascript):
+    full = cases.generate(2, 3, 2, 4, seed=1)
+    for name in cases.ARGUMENTS + cases.EXPECTED:
+        changed = np.array(full[name])
+        changed.flat[-1] += 1e-2
+        code, lines = javascript(full | {name: changed.tolist()})
+        assert (code, lines[-1]) == (1, "FAIL"), name
+
+
+def test_javascript_fails_what_is_no_number(javascript):
+    full = cases.generate(1, 2, 1, 2)
+    code, lines = javascript(full | {"expected_h": [["?", 0.0]]})
+    assert (code, lines[-1]) == (1, "FAIL")
+
+
+def test_the_chapter_shows_the_file_that_is_tested():
+    chapter = (SCRIPT.parents[1] / "09_match_pytorch.ipynb").read_text(encoding="utf-8")
+    assert "{literalinclude} assets/read_case.js" in chapter
+    assert max(map(len, SCRIPT.read_text(encoding="utf-8").splitlines())) <= 84

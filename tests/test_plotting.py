@@ -195,7 +195,7 @@ def test_rates_by_gain_draw_the_range_and_the_predictions(ax):
     predicted = {"bound": 2 * measured, "mean": measured / 2}
     assert plotting.rates_by_gain(ax, [1, 2], measured, predicted) is ax
     *lines, dots = ax.lines
-    np.testing.assert_allclose([line.get_ydata() for line in lines], [[0.4, 1.2], [0.1, 0.3]])
+    np.testing.assert_allclose([line.get_ydata() for line in lines], [[0.1, 0.3], [0.4, 1.2]])
     assert written(ax) == set(predicted)
     np.testing.assert_allclose(dots.get_ydata(), [0.2, 0.6])
     spans = [segment[:, 1] for segment in ax.collections[0].get_segments()]
