@@ -154,6 +154,13 @@ def exercise_violations(cells) -> list[str]:
     return found
 
 
+def prediction_violations(cells) -> list[str]:
+    prose = "\n".join(text(c["source"]) for c in cells if c["cell_type"] == "markdown")
+    number = prose.count("**Predict first")
+    wanted = "predictions: 3 to 6 **Predict first** are wanted"
+    return [] if 3 <= number <= 6 else [f"{wanted}, there are {number}"]
+
+
 def violations(notebook: dict) -> list[str]:
     """Return what `notebook` (parsed JSON) breaks of the chapter rules; empty when none."""
     cells = notebook["cells"]
@@ -168,6 +175,7 @@ def violations(notebook: dict) -> list[str]:
         + code_violations(cells)
         + output_violations(cells)
         + exercise_violations(cells)
+        + prediction_violations(cells)
     )
 
 
@@ -176,8 +184,9 @@ def chapter(request) -> Path:
     return request.param
 
 
-def test_there_are_chapters():
-    assert CHAPTERS
+def test_there_are_forty_exercises_or_more():
+    pages = [chapter.read_text(encoding="utf-8") for chapter in CHAPTERS]
+    assert sum(page.count("{exercise-start}") for page in pages) >= 40
 
 
 def test_chapter_keeps_the_rules(chapter):
@@ -222,7 +231,7 @@ FIGURE = {"mystnb": {"image": {"alt": "A line."}, "figure": {"caption": "Up.", "
 
 def good_notebook() -> dict:
     cells = [
-        markdown("# Add two numbers\n\nHello."),
+        markdown("# Add two numbers\n\nHello." + 3 * "\n\n**Predict first.** Is it 2?"),
         markdown("## What you'll do\n\nAdd."),
         markdown("## What you'll learn\n\n- adding\n"),
         markdown("## What you'll need\n\n- a minute"),
@@ -317,6 +326,7 @@ BREAKS = {
     "no label": (set_source(9, "```{exercise}\n\nAdd. **Hint.** Add.\n```"), "needs a :label:"),
     "no solution": (lambda nb: nb["cells"].pop(10), "do not match"),
     "no hint": (set_source(9, "```{exercise} Task 1\n:label: ex-1\n\nAdd.\n```"), "needs a hint"),
+    "no predictions": (set_source(0, "# Add two numbers\n\nHello."), "there are 0"),
     "open solution": (set_source(10, "```{solution-start} ex-1\n```"), "is a dropdown"),
 }
 
