@@ -297,6 +297,9 @@ def test_failures_count_as_the_worst():
     assert median([1, 2, np.nan]).value == 2
     assert median([1, np.nan, np.inf]).value == np.inf
     assert ratio([1, 1, 1], [2, 2, 2]) == (0.5, 0.5, 0.5)
+    assert ratio([np.nan] * 3, [2, 2, 2]) == (np.inf, np.inf, np.inf)
+    assert ratio([2, 2, 2], [np.nan] * 3) == (0, 0, 0)
+    assert ratio([np.nan] * 3, [np.inf] * 3) == (1, 1, 1)  # none solved, none is better
 
 
 def test_the_learning_rate_is_picked_without_the_test_data():

@@ -56,6 +56,26 @@ def losses(ax: Axes, group: Sequence[Arm]) -> Axes:
     return ax
 
 
+def until_solved(ax: Axes, group: Sequence[Arm]) -> Axes:
+    """Draw how many sequences each run had seen when it solved its task, an arm a row.
+
+    A dot is a run, a bar the median; a cross at the right is a run that never did.
+    """
+    budget = max(spec.steps * spec.batch_size for arm in group for spec in arm.specs)
+    for row, arm in enumerate(group):
+        seen, solved = arm.values("sequences"), arm.values("solved")
+        look = {"color": plotting.COLOURS["i"], "alpha": 0.5, "mew": 0}
+        ax.plot(seen[solved], np.full(solved.sum(), row), "o", **look)
+        place = 1.15 * budget * np.linspace(1, 1.3, len(seen))[: (~solved).sum()]
+        ax.plot(place, np.full(len(place), row), "x", color=plotting.COLOURS["f"])
+        middle = np.median(np.where(solved, seen, np.inf))
+        if np.isfinite(middle):
+            ax.plot(middle, row, "k|", ms=14, mew=2)
+    ax.set_yticks(range(len(group)), [arm.arm for arm in group])
+    ax.set(xscale="log", ylim=(len(group) - 0.4, -0.6))
+    return ax
+
+
 def against_lag(ax: Axes, lines: Mapping[str, Mapping[int, Interval]], shift: float = 1.03) -> Axes:
     """Draw estimates with their intervals against the lag, an arm a line; return the axes.
 

@@ -98,12 +98,17 @@ def median(values: Sequence[float], rng=0, draws: int = 2000) -> Interval:
 
 
 def ratio(a: Sequence[float], b: Sequence[float], rng=0, draws: int = 2000) -> Interval:
-    """Return the ratio of two medians, a over b, with a bootstrap 95 % interval."""
+    """Return the ratio of two medians, a over b, with a bootstrap 95 % interval.
+
+    NaN and infinity count as the worst; where both medians are, neither is better: the ratio is 1.
+    """
     rng = check_rng(rng)
     a, b = (np.nan_to_num(np.asarray(v, float), nan=np.inf, posinf=np.inf) for v in (a, b))
-    medians = [np.median(rng.choice(v, (draws, v.size)), axis=1) for v in (a, b)]
+    drawn = [np.median(rng.choice(v, (draws, v.size)), axis=1) for v in (a, b)]
+    low, high = np.quantile(_divide(*drawn), (0.025, 0.975), method="inverted_cdf")
+    return Interval(float(_divide(np.median(a), np.median(b))), float(low), float(high))
+
+
+def _divide(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore", divide="ignore"):
-        ratios = np.nan_to_num(medians[0] / medians[1], nan=np.inf, posinf=np.inf)
-        value = float(np.median(a) / np.median(b))
-    low, high = np.quantile(ratios, (0.025, 0.975), method="inverted_cdf")
-    return Interval(value, float(low), float(high))
+        return np.where(np.isinf(a) & np.isinf(b), 1.0, a / b)
