@@ -76,3 +76,12 @@ def test_path_diagram_draws_each_arrow_with_its_derivative(ax):
 def test_path_diagram_refuses_a_quantity_without_a_place(ax):
     with pytest.raises(KeyError):
         diagrams.path_diagram(ax, {("c1", "q9"): 1.0})
+
+
+def test_an_unrolled_net_has_a_box_a_step_with_its_numbers(ax):
+    assert diagrams.unrolled_diagram(ax, [(1.0, 0.76), (-0.5, -0.125)]) is ax
+    assert len(ax.patches) == 2
+    assert {"$x_1$ = 1.00", "$h_2$ = \N{MINUS SIGN}0.12"} <= written(ax)
+    letters = diagrams.unrolled_diagram(plt.subplots()[1])
+    assert len(letters.patches) == 3
+    assert "$h_3$" in written(letters)
