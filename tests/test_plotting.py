@@ -211,3 +211,34 @@ def test_rate_strips_shade_the_span_and_label_what_is_asked(ax):
     assert written(ax) == {"b"}
     (span,) = ax.patches
     assert (span.get_x(), span.get_width()) == pytest.approx((0.25, 0.1))
+
+
+def test_gate_activations_draw_gates_from_0_to_1_and_states_around_0():
+    axes = plt.subplots(2, 1)[1]
+    rows = {"f": np.full((3, 2), 0.5), "c": np.array([[1.0, 0.0], [-4.0, 0.0], [2.0, 0.0]])}
+    assert plotting.gate_activations(axes, rows, important=np.array([0, 1, 0])) is axes
+    (gate,), (state,) = (ax.images for ax in axes)
+    np.testing.assert_array_equal(state.get_array(), rows["c"].T)
+    assert (gate.get_clim(), state.get_clim()) == ((0, 1), (-4, 4))
+    assert [ax.get_ylabel() for ax in axes] == ["$f_t$", "$c_t$"]
+    assert axes[0].lines[0].get_xdata().tolist() == [2]
+
+
+def test_gate_correlations_draw_each_run_beside_its_controls(ax):
+    pair = np.array([0.2, 0.4, 0.9]), np.array([0.0, 0.1])
+    rows = {"a_task": {"unit": pair, "layer": pair}, "other": {"unit": pair}}
+    assert plotting.gate_correlations(ax, rows, claimed=0.73) is ax
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert labels == ["a task, unit", "layer", "other, unit"]
+    rings, dots, bar = (line.get_xdata() for line in ax.lines[:3])
+    assert (list(rings), list(dots), bar[0]) == ([0.0, 0.1], [0.2, 0.4, 0.9], 0.4)
+    assert ax.lines[-1].get_xdata() == [0.73, 0.73]
+
+
+def test_text_map_shows_every_character_and_scales_each_unit():
+    axes = plt.subplots(2, 1, sharex=True)[1]
+    values = np.array([[1.0, 10.0], [-2.0, 0.0], [0.5, 5.0]])
+    assert plotting.text_map(axes, "a b", "c", values[:, 0], values) is axes
+    assert [label.get_text() for label in axes[1].get_xticklabels()] == ["a", "·", "b"]
+    (image,) = axes[1].images
+    np.testing.assert_array_equal(image.get_array(), [[0.5, -1.0, 0.25], [1.0, 0.0, 0.5]])
