@@ -92,7 +92,7 @@ def _status(args) -> int:
             groups.setdefault(f"{spec.task} {spec.T}, {spec.arm}", []).append(rows.get(spec))
         for name, outcomes in groups.items():
             stored = [outcome for outcome in outcomes if outcome is not None]
-            diverged = sum(outcome.status == "diverged" for outcome in stored)
+            diverged = sum(getattr(o, "status", "ok") == "diverged" for o in stored)
             solved = sum(outcome.solved for outcome in stored)
             print(
                 f"{one.name}: {name}: {len(stored)} of {len(outcomes)} runs, "

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
 
 from lstm_lesson import plotting
+from lstm_lesson.experiments.gates import WATCH_THE_GATES
 from lstm_lesson.experiments.run import CURVE
 from lstm_lesson.experiments.specs import experiment
 from lstm_lesson.experiments.summary import Arm, Interval, arms, median
@@ -29,9 +30,10 @@ TITLES = {
 
 
 def style(arm: str) -> dict:
-    """Return the colour and the line of an arm: by its cell, dashed where it has a second name."""
-    cell, _, rest = arm.partition(",")
-    return {"color": INKS.get(cell, "#555555"), "linestyle": "--" if rest else "-"}
+    """Return the colour and the line of an arm: by its cell, and by its second name if any."""
+    cell, _, rest = arm.partition(", ")
+    line = "-" if not rest else "--" if rest in ("equal size", "equal parameters") else ":"
+    return {"color": INKS.get(cell, "#555555"), "linestyle": line}
 
 
 def losses(ax: Axes, group: Sequence[Arm]) -> Axes:
@@ -140,11 +142,15 @@ def lstm_vs_rnn_comparison(folder) -> plt.Figure:
 
 
 def training_dynamics(folder) -> plt.Figure:
-    """Return the figure of how the runs of ``lstm_against_rnn`` learn to add over 60 steps."""
+    """Return the figure of how runs of ``lstm_against_rnn`` learn, and a GRU with another start."""
     rows = arms(experiment("lstm_against_rnn").store(folder).rows())
-    chosen = [rows[arm, "adding", 60] for arm in ("LSTM", "GRU, equal parameters",
-              "RNN, equal parameters")]  # fmt: skip
-    return curves(plt.subplots()[1], chosen).figure
+    rows |= arms(experiment("second_chance").store(folder).rows())
+    figure, axes = plt.subplots(2, 1, figsize=(5, 6))
+    chosen = ("LSTM", "GRU, equal parameters", "RNN, equal parameters", "GRU, update bias 1")
+    for ax, (task, T) in zip(axes, (("adding", 60), ("recall", 25)), strict=True):
+        curves(ax, [rows[arm, task, T] for arm in chosen if (arm, task, T) in rows])
+        ax.set_title(f"{TITLES[task]}, {T} steps")
+    return figure
 
 
 def sequence_length_analysis(folder) -> plt.Figure:
@@ -170,10 +176,47 @@ def memory_capacity(folder) -> plt.Figure:
     for (arm, task, T), runs in rows.items():
         if task == "copy":
             lines.setdefault(arm, {})[T] = bits_recalled(runs)
+    if not lines:
+        raise LookupError("no rows of the copy task")
     ax = against_lag(plt.subplots()[1], lines)
     ax.axhline(30, color="#333333", linestyle=":", linewidth=1)
     ax.set(ylabel="bits recalled, of 30", ylim=(-1, 32))
     return legend(ax, lines).figure
+
+
+def gate_activations(folder) -> plt.Figure:
+    """Draw the mean of each gate on four tasks, of trained and of untrained networks."""
+    figure, axes = plt.subplots(3, 1, figsize=(5, 7), sharex=True)
+    for ax, key in zip(axes, "ifo", strict=True):
+        plotting.gate_correlations(ax, _gates(folder, {"": f"{key}_mean"}))
+        ax.set_title(plotting.NAMES[key])
+    axes[-1].set(xlabel="mean over units and steps (rings: untrained)", xlim=(0, 1))
+    return figure
+
+
+def gate_correlations(folder) -> plt.Figure:
+    """Draw two correlations of gates on four tasks, read in three ways each."""
+    figure, axes = plt.subplots(2, 1, figsize=(5, 7), sharex=True)
+    titles = {"i_input": "input gate and important input", "f_i": "forget gate and input gate"}
+    for ax, (field, title) in zip(axes, titles.items(), strict=True):
+        ways = {way: f"{field}_{way}" for way in ("unit", "layer", "pooled")}
+        plotting.gate_correlations(ax, _gates(folder, ways))
+        ax.set_title(title)
+    axes[-1].set(xlabel="correlation (rings: untrained)", xlim=(-1.05, 1.05))
+    return figure
+
+
+def _gates(folder, fields: Mapping[str, str]) -> dict[str, dict]:
+    """Return task to label to a field of the trained networks, and of the untrained ones."""
+    found: dict[str, dict] = {}
+    for spec, outcome in WATCH_THE_GATES.store(folder).rows().items():
+        if spec.arm in ("trained", "untrained"):
+            for label, field in fields.items():
+                pair = found.setdefault(TITLES[spec.task], {}).setdefault(label, ([], []))
+                pair[spec.arm == "untrained"].append(getattr(outcome, field))
+    if not found:
+        raise LookupError(f"no rows of {WATCH_THE_GATES.name}")
+    return found
 
 
 def legend(ax: Axes, names: Mapping) -> Axes:
@@ -185,22 +228,34 @@ def legend(ax: Axes, names: Mapping) -> Axes:
     return ax
 
 
-FIGURES = (lstm_vs_rnn_comparison, training_dynamics, sequence_length_analysis, memory_capacity)
+FIGURES = (
+    lstm_vs_rnn_comparison,
+    gate_activations,
+    training_dynamics,
+    sequence_length_analysis,
+    memory_capacity,
+    gate_correlations,
+)
 
 
 def draw_all(results, plots) -> list[Path]:
     """Draw every figure from the rows in a folder into another; return the files.
 
-    The same rows give the same bytes. Raises ValueError if rows that a figure needs are missing.
+    The same rows give the same bytes. Raises ValueError that names the figures whose rows are
+    missing, after all others are drawn.
     """
-    written = []
+    written, missing = [], []
     with plt.style.context("default"):
         plotting.use_style()
         for draw in FIGURES:
             try:
                 png = plotting.to_png(draw(results))
-            except (KeyError, IndexError) as error:
-                raise ValueError(f"{draw.__name__}: rows are missing in {results}") from error
+            except (LookupError, ValueError):  # ValueError: of a figure of no panels
+                plt.close("all")
+                missing.append(draw.__name__)
+                continue
             written.append(Path(plots) / f"{draw.__name__}.png")
             written[-1].write_bytes(png)
+    if missing:
+        raise ValueError(f"rows are missing in {results} for {', '.join(missing)}")
     return written

@@ -29,7 +29,8 @@ class Spec(NamedTuple):
     T: int  # its lag
     layer: str  # "LSTM", "GRU" or "RNN"
     hidden_size: int
-    options: str  # of the layer, as JSON; for an LSTM also "chrono": the longest lag
+    options: str  # of the layer, as JSON; an LSTM's "chrono" is the longest lag, and a GRU's
+    # "update_bias" the initial bias of its update gate
     lr: float  # of Adam
     clip: float  # bound of the gradient's norm
     batch_size: int
@@ -68,13 +69,15 @@ def build(spec: Spec) -> Built:
     """Return the model of a run with its initial values; raise ValueError if `spec` is wrong."""
     task = find_task(spec.task)
     options = json.loads(spec.options)
-    longest = options.pop("chrono", None)
+    longest, update_bias = options.pop("chrono", None), options.pop("update_bias", None)
     seeds = np.random.SeedSequence(spec.seed).spawn(2)
     rng = np.random.default_rng(seeds[0])
     make = LAYERS[check_choice("layer", spec.layer, LAYERS)]
     layer = make(task.input_size, spec.hidden_size, dtype=spec.dtype, rng=rng, **options)
     if longest is not None:
         layer.parameters()["bias_l0"][:] = chrono(spec.hidden_size, longest, rng)
+    if update_bias is not None:
+        layer.parameters()["bias_l0"][spec.hidden_size : 2 * spec.hidden_size] = update_bias
     head = layers.Linear(spec.hidden_size, task.output_size, dtype=spec.dtype, rng=rng)
     model = SequenceModel(layer, head, task.loss, task.read)
     if check_choice("engine", spec.engine, ("numpy", "torch")) == "torch":

@@ -6,6 +6,8 @@ import functools
 import itertools
 import json
 
+from lstm_lesson.experiments.gates import WATCH_THE_GATES
+from lstm_lesson.experiments.repeat import REPEAT_1997
 from lstm_lesson.experiments.run import LAYERS, Outcome, Spec, run
 from lstm_lesson.experiments.sweep import Experiment
 from lstm_lesson.tasks import TASKS
@@ -98,13 +100,34 @@ LSTM_AGAINST_RNN = Experiment(
     minutes=45,
 )
 
+_AGAIN = {"rates": (0.001, 0.003, 0.01), "steps": 2000, "stop": False}
+SECOND_CHANCE = Experiment(
+    name="second_chance",
+    about="a GRU that starts open, and an RNN with ReLU: added afterwards (chapter 14)",
+    specs=(
+        *_runs(
+            {"GRU, update bias 1": {"layer": "GRU", "hidden_size": "matched", "update_bias": 1.0}},
+            places=[("recall", 25), ("marked_value", 50)],
+            **_AGAIN,
+        ),
+        *_runs(
+            {"RNN, ReLU": {"layer": "RNN", "hidden_size": "matched", "nonlinearity": "relu"}},
+            places=[("recall", 25), ("marked_value", 50), ("adding", 20)],
+            **_AGAIN,
+        ),
+    ),
+    run=run,
+    outcome=Outcome,
+    minutes=6,
+)
+
 STRETCH_THE_LAG = Experiment(
     name="stretch_the_lag",
     about="how long a lag RNN, GRU, LSTM and chrono LSTM learn (chapter 15)",
     specs=_runs(
         {
             "RNN": {"layer": "RNN", "hidden_size": "matched"},
-            "GRU": {"layer": "GRU", "hidden_size": "matched"},
+            "GRU": {"layer": "GRU", "hidden_size": "matched", "update_bias": 1.0},
             "LSTM": {"layer": "LSTM"},
             "LSTM, chrono": {"layer": "LSTM", "chrono": "T"},
         },
@@ -137,9 +160,10 @@ REMOVE_ONE_PIECE = Experiment(
             "coupled gates": {"couple_input_forget": True},
             "peepholes": {"peephole": True},
             "GRU": {"layer": "GRU", "hidden_size": "matched"},
+            "GRU, update bias 1": {"layer": "GRU", "hidden_size": "matched", "update_bias": 1.0},
         },
         places=[("adding", 50), ("temporal_order", 50), ("noisy_pattern", 50)],
-        rates=(0.001, 0.003, 0.01),
+        rates=(0.003, 0.01),
         steps=2000,
         stop=True,
     ),
@@ -150,7 +174,15 @@ REMOVE_ONE_PIECE = Experiment(
 
 EXPERIMENTS = {
     experiment.name: experiment
-    for experiment in (START_IT_WELL, LSTM_AGAINST_RNN, STRETCH_THE_LAG, REMOVE_ONE_PIECE)
+    for experiment in (
+        START_IT_WELL,
+        LSTM_AGAINST_RNN,
+        SECOND_CHANCE,
+        STRETCH_THE_LAG,
+        REMOVE_ONE_PIECE,
+        REPEAT_1997,
+        WATCH_THE_GATES,
+    )
 }
 
 

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -28,6 +28,10 @@ class Experiment(NamedTuple):
     run: Callable  # spec -> outcome; a function of a module, so that it can be sent to a process
     outcome: type  # the `NamedTuple` class that it returns
     minutes: float  # on two cores, about; used until seconds are stored
+    # Of runs that are cheaper side by side: a function of some specs to their outcomes, and one of
+    # a spec to what those have in common that can be run so.
+    run_together: Callable | None = None
+    alike: Callable | None = None
 
     def store(self, folder) -> Store:
         """Return its rows in a folder."""
@@ -50,6 +54,21 @@ class Experiment(NamedTuple):
         if not specs:
             raise ValueError(f"{self.name}: no run has seeds {sorted(seeds)} and {list(only)}")
         return specs
+
+    def groups(self, specs: Iterable) -> list[tuple]:
+        """Return specs in the groups in which they are run: of one each, unless it says `alike`."""
+        if self.alike is None:
+            return [(spec,) for spec in specs]
+        groups: dict = {}
+        for spec in specs:
+            groups.setdefault(self.alike(spec), []).append(spec)
+        return [tuple(group) for group in groups.values()]
+
+    def submit(self, executor: Executor, group: tuple) -> Future:
+        """Have a group run; the result is what `timed` returns, a list of it if run together."""
+        if self.run_together is None:
+            return executor.submit(timed, self.run, *group)
+        return executor.submit(timed_together, self.run_together, group)
 
 
 def sweep(
@@ -76,11 +95,15 @@ def sweep(
             stored = store.rows()
             missing = [spec for spec in chosen if spec not in stored]
             with _executor(check_size("jobs", jobs), scheduler) as executor:
-                futures = {executor.submit(timed, experiment.run, s): s for s in missing}
+                groups = experiment.groups(missing)
+                futures = {experiment.submit(executor, group): group for group in groups}
                 try:
                     done = as_completed(futures)
-                    for future in tqdm(done, experiment.name, len(missing), disable=not progress):
-                        store.append(futures[future], *future.result())
+                    for future in tqdm(done, experiment.name, len(groups), disable=not progress):
+                        results = future.result()
+                        results = results if experiment.run_together else [results]
+                        for spec, result in zip(futures[future], results, strict=True):
+                            store.append(spec, *result)
                 except BaseException:  # don't wait for runs that nobody will store
                     executor.shutdown(wait=False, cancel_futures=True)
                     raise
@@ -96,6 +119,18 @@ def timed(run: Callable, spec) -> tuple:
     start = time.perf_counter()
     outcome = run(spec)
     return outcome, time.perf_counter() - start
+
+
+def timed_together(run_together: Callable, specs: tuple) -> list[tuple]:
+    """Return the outcome of each run and its share of the seconds, by sequences trained on.
+
+    They are seconds of the processor, which other work on the machine doesn't stretch.
+    """
+    start = time.process_time()
+    outcomes = run_together(specs)
+    seconds = time.process_time() - start
+    total = sum(outcome.sequences for outcome in outcomes)
+    return [(outcome, seconds * outcome.sequences / total) for outcome in outcomes]
 
 
 @contextmanager
