@@ -1,5 +1,6 @@
-"""Settings that all tests share."""
+"""Settings and fixtures that all tests share."""
 
+from browser import address, chromium, open_tab, visit  # noqa: F401
 from hypothesis import settings
 
 # The same cases on every machine, and no failure because a machine is slow.

@@ -4,20 +4,16 @@ Without a built book, or without Chromium, these tests say so and are skipped; u
 """
 
 import functools
-import http.server
-import os
 import re
-import shutil
-import threading
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
 import yaml
+from browser import HTML, PHONE, WIDE, missing
 from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).parents[1]
-HTML = ROOT / "_build" / "html"
 
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 PAGES = [TOC["root"]] + [entry["file"] for part in TOC["parts"] for entry in part["chapters"]]
@@ -37,13 +33,6 @@ LOADS = {
     "embed": "src",
     "object": "data",
 }
-
-
-def missing(what: str):
-    """Skip on a reader's machine; fail where everything is meant to be there."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(what)
-    pytest.skip(what)
 
 
 @functools.cache
@@ -114,6 +103,12 @@ def test_nothing_is_loaded_from_another_host(page):
     assert foreign == []
 
 
+def test_page_loads_nothing_that_it_does_not_need(page):
+    scripts = [tag["src"] for tag in parse(page).select("script[src]")]
+    assert not any("fontawesome" in source for source in scripts)
+    assert any("tex-chtml" in source for source in scripts) == bool(article(page).select(".math"))
+
+
 def test_stylesheets_load_nothing_from_another_host():
     if not HTML.exists():
         missing("the book is not built: run `make book` first")
@@ -126,86 +121,11 @@ def test_stylesheets_load_nothing_from_another_host():
 # ---- In a browser ----
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
-
-
-@pytest.fixture(scope="session")
-def address():
-    """The address of the built book, served on a free port of this machine."""
-    if not (HTML / "index.html").exists():
-        missing("the book is not built: run `make book` first")
-    handler = functools.partial(Quiet, directory=HTML)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    executable = shutil.which("chromium") or shutil.which("chromium-browser")
-    if not executable:
-        missing("no chromium on this machine")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    flags = (
-        "--no-sandbox --disable-gpu --no-first-run --disable-background-networking "
-        "--disable-component-update --disable-sync"
-    )
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=flags.split())
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(chromium, address, request):
-    """Open pages in a fresh profile: ``visit(name, **options) -> (tab, problems)``.
-
-    `problems` collects console errors, failed loads and requests to another host, which are
-    refused.
-    """
-    contexts = []
-
-    def visit(name, base=None, **options):
-        base = base or address
-        context = chromium.new_context(**options)
-        contexts.append(context)
-        problems = []
-
-        def route(route):
-            if route.request.url.startswith((base, "data:", "blob:")):
-                route.continue_()
-            else:
-                problems.append(f"request to {route.request.url}")
-                route.abort()
-
-        context.route("**/*", route)
-        tab = context.new_page()
-        tab.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
-        tab.on("pageerror", lambda error: problems.append(str(error)))
-        tab.on("requestfailed", lambda r: problems.append(f"failed: {r.url}"))
-        tab.goto(f"{base}/{name}")
-        tab.wait_for_function("!window.MathJax || MathJax.startup?.promise")
-        tab.evaluate("() => window.MathJax?.startup?.promise")
-        tab.evaluate("() => document.fonts.ready.then(() => true)")
-        return tab, problems
-
-    yield visit
-    for context in contexts:
-        context.close()
-
-
 def name_of(page: Path) -> str:
     return page.relative_to(HTML).as_posix()
 
 
-# Wide as a desk and narrow as a phone, read from a server and straight from the disk.
-WIDE = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844}
-
-
+# Read from a server, and straight from the disk.
 @pytest.mark.parametrize("source", ["server", "disk"])
 def test_page_works_alone_and_typesets_its_equations(visit, page, source):
     base = HTML.as_uri() if source == "disk" else None

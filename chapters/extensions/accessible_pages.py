@@ -1,0 +1,15 @@
+"""Sphinx extension: repairs what a screen reader would stumble over in the pages' HTML.
+
+docutils gives each entry of the bibliography the role `doc-biblioentry`, which is deprecated, and
+not what a list may hold.
+"""
+
+
+def repair(app, pagename, templatename, context, doctree):
+    if "body" in context:
+        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+
+
+def setup(app):
+    app.connect("html-page-context", repair)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,65 @@
+"""What the widgets share: how a script becomes a widget, its names, and its look."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import anywidget
+from ipywidgets import Layout
+from traitlets import Unicode
+
+from lstm_lesson.plotting import COLOURS
+
+HERE = Path(__file__).parent
+_numbers = itertools.count(1)
+
+
+def script(name: str) -> str:
+    """Return the module of a widget: the helpers of ``base.js``, then ``name.js``."""
+    parts = [HERE / "base.js", HERE / f"{name}.js"]
+    return "\n".join(part.read_text(encoding="utf-8") for part in parts)
+
+
+def style(name: str) -> str:
+    """Return the style of a widget: the book's colours, ``base.css`` and, if any, ``name.css``."""
+    colours = "".join(f"--fill-{key}: {colour}; " for key, colour in COLOURS.items())
+    parts = [HERE / "base.css", HERE / f"{name}.css"]
+    texts = [part.read_text(encoding="utf-8") for part in parts if part.exists()]
+    return "\n".join([f".lstm-widget {{ {colours}}}", *texts])
+
+
+class LessonWidget(anywidget.AnyWidget):
+    """A widget whose JavaScript does its own arithmetic, so that it needs no kernel.
+
+    A subclass sets ``_esm = script(name)`` and ``_css = style(name)``, keeps its whole state in
+    synced traits, and has
+
+    - ``compute()``: by the package's engine what the script's ``compute(state)`` returns,
+    - ``table()``: the same for print, a few lines of at most 60 characters, in fixed digits,
+    - ``figure()``: the same as a matplotlib figure.
+
+    A widget's names in a notebook are numbered from 1 in each kernel, not drawn at random, so that
+    a notebook that is run again from the top is the same file.
+    """
+
+    # What a page shows where no script runs: `table()` of the first state.
+    static = Unicode().tag(sync=True)
+
+    def __init__(self, **settings) -> None:
+        name = f"{type(self).__name__}-{next(_numbers)}"
+        settings.setdefault("layout", Layout(model_id=f"{name}-layout"))
+        super().__init__(model_id=name, **settings)
+        self.static = self.table()
+
+    def __repr__(self) -> str:
+        # Shown wherever there is no widget: on a code host's page, in a terminal.
+        return self.table()
+
+    def compute(self):
+        """Return what the script computes, by the package's engine."""
+        raise NotImplementedError
+
+    def table(self) -> str:
+        """Return the widget's present state as text."""
+        raise NotImplementedError

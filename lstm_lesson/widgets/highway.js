@@ -1,0 +1,343 @@
+// Gradient highway: how much of a gradient gets back through an LSTM and a plain network. State:
+// forget_bias, scale, lag; and the sizes input_size, hidden_size, seeds, warm_up, lags.
+
+const sigmoid = (z) => {
+  const e = Math.exp(-Math.abs(z));
+  return (z >= 0 ? 1 : e) / (1 + e);
+};
+
+// Tommy Ettinger's generator of 32 bits, as in highway.py.
+function mulberry32(seed) {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+// Inputs and weights of one seed, flat arrays row by row, in the order of highway.py.
+function drawNetworks(seed, D, H, T) {
+  const next = mulberry32(seed);
+  const normal = (n) =>
+    Float64Array.from({ length: n }, () => {
+      const radius = Math.sqrt(-2 * Math.log(1 - next()));
+      return radius * Math.cos(2 * Math.PI * next());
+    });
+  const bound = Math.sqrt(6 / (D + H));
+  const uniform = (n) => Float64Array.from({ length: n }, () => bound * (2 * next() - 1));
+  // Gram and Schmidt: each row loses its part along the rows before it.
+  const orthogonal = () => {
+    const a = normal(H * H);
+    for (let n = 0; n < H; n++) {
+      const row = a.subarray(n * H, n * H + H);
+      for (let m = 0; m < n; m++) {
+        const before = a.subarray(m * H, m * H + H);
+        const along = dot(row, before);
+        for (let k = 0; k < H; k++) row[k] -= along * before[k];
+      }
+      const size = Math.sqrt(dot(row, row));
+      for (let k = 0; k < H; k++) row[k] /= size;
+    }
+    return a;
+  };
+  const x = normal(T * D);
+  const v = normal(H);
+  const lstmWeight = uniform(4 * H * D);
+  const lstmRecurrent = new Float64Array(4 * H * H);
+  for (let block = 0; block < 4; block++) lstmRecurrent.set(orthogonal(), block * H * H);
+  const rnnWeight = uniform(H * D);
+  const rnnRecurrent = orthogonal();
+  const size = Math.sqrt(dot(v, v));
+  for (let k = 0; k < H; k++) v[k] /= size;
+  return { x, v, lstmWeight, lstmRecurrent, rnnWeight, rnnRecurrent };
+}
+
+function dot(a, b) {
+  let sum = 0;
+  for (let k = 0; k < a.length; k++) sum += a[k] * b[k];
+  return sum;
+}
+
+const length = (a) => Math.sqrt(dot(a, a));
+
+// z = weight x_t + scale recurrent h, for step t of the inputs x.
+function preactivations(z, weight, recurrent, scale, x, t, h, D, H) {
+  for (let row = 0; row < z.length; row++) {
+    let sum = 0;
+    for (let k = 0; k < D; k++) sum += weight[row * D + k] * x[t * D + k];
+    let back = 0;
+    for (let k = 0; k < H; k++) back += recurrent[row * H + k] * h[k];
+    z[row] = sum + scale * back;
+  }
+}
+
+// d_h of the step before: scale times recurrent transposed times d_z.
+function backThrough(recurrent, scale, d_z, H) {
+  const d_h = new Float64Array(H);
+  for (let row = 0; row < d_z.length; row++)
+    for (let k = 0; k < H; k++) d_h[k] += scale * recurrent[row * H + k] * d_z[row];
+  return d_h;
+}
+
+function followLSTM({ x, v, lstmWeight, lstmRecurrent }, bias, scale, D, H, T, lags) {
+  let h = new Float64Array(H);
+  let c = new Float64Array(H);
+  const z = new Float64Array(4 * H);
+  const steps = [];
+  for (let t = 0; t < T; t++) {
+    preactivations(z, lstmWeight, lstmRecurrent, scale, x, t, h, D, H);
+    const c_prev = c;
+    const [i, f, g, o, tanh_c] = Array.from({ length: 5 }, () => new Float64Array(H));
+    c = new Float64Array(H);
+    h = new Float64Array(H);
+    for (let k = 0; k < H; k++) {
+      i[k] = sigmoid(z[k]);
+      f[k] = sigmoid(z[H + k] + bias);
+      g[k] = Math.tanh(z[2 * H + k]);
+      o[k] = sigmoid(z[3 * H + k]);
+      c[k] = f[k] * c_prev[k] + i[k] * g[k];
+      tanh_c[k] = Math.tanh(c[k]);
+      h[k] = o[k] * tanh_c[k];
+    }
+    steps.push({ i, f, g, o, tanh_c, c_prev });
+  }
+  // Back: d_h and d_c as they arrive from the step after, and v through the forget gates alone.
+  let d_h = new Float64Array(H);
+  let d_c = v;
+  let path = v;
+  const lstm = [];
+  const alone = [];
+  const d_z = new Float64Array(4 * H);
+  for (let lag = 0; lag <= lags; lag++) {
+    const { i, f, g, o, tanh_c, c_prev } = steps[T - 1 - lag];
+    d_c = d_c.map((d, k) => d + d_h[k] * o[k] * (1 - tanh_c[k]) * (1 + tanh_c[k]));
+    lstm.push(length(d_c));
+    alone.push(length(path));
+    for (let k = 0; k < H; k++) {
+      d_z[k] = d_c[k] * g[k] * i[k] * (1 - i[k]);
+      d_z[H + k] = d_c[k] * c_prev[k] * f[k] * (1 - f[k]);
+      d_z[2 * H + k] = d_c[k] * i[k] * (1 - g[k]) * (1 + g[k]);
+      d_z[3 * H + k] = d_h[k] * tanh_c[k] * o[k] * (1 - o[k]);
+    }
+    d_h = backThrough(lstmRecurrent, scale, d_z, H);
+    d_c = d_c.map((d, k) => d * f[k]);
+    path = path.map((p, k) => p * f[k]);
+  }
+  return [lstm, alone];
+}
+
+function followRNN({ x, v, rnnWeight, rnnRecurrent }, scale, D, H, T, lags) {
+  let h = new Float64Array(H);
+  const states = [];
+  for (let t = 0; t < T; t++) {
+    const z = new Float64Array(H);
+    preactivations(z, rnnWeight, rnnRecurrent, scale, x, t, h, D, H);
+    h = z.map(Math.tanh);
+    states.push(h);
+  }
+  let d_h = v;
+  const norms = [];
+  for (let lag = 0; lag <= lags; lag++) {
+    norms.push(length(d_h));
+    const at = states[T - 1 - lag];
+    d_h = backThrough(rnnRecurrent, scale, d_h.map((d, k) => d * (1 - at[k]) * (1 + at[k])), H);
+  }
+  return norms;
+}
+
+const networks = new Map(); // what the seeds drew, for each setting of the sizes
+
+// The norms at lags 0, 1, ..., of each seed: {lstm, path, rnn}, lists of lists.
+export function compute(state) {
+  const { forget_bias, scale, input_size: D, hidden_size: H, seeds, warm_up, lags } = state;
+  const T = warm_up + lags + 1;
+  const key = [D, H, T, seeds].join();
+  if (!networks.has(key))
+    networks.set(key, Array.from({ length: seeds }, (_, n) => drawNetworks(n + 1, D, H, T)));
+  const followed = networks.get(key).map((net) => followLSTM(net, forget_bias, scale, D, H, T, lags));
+  return {
+    lstm: followed.map((pair) => pair[0]),
+    path: followed.map((pair) => pair[1]),
+    rnn: networks.get(key).map((net) => followRNN(net, scale, D, H, T, lags)),
+  };
+}
+
+// The q-quantile of each column, between two seeds as NumPy does it.
+function quantile(rows, q) {
+  return rows[0].map((_, column) => {
+    const sorted = rows.map((row) => row[column]).sort((a, b) => a - b);
+    const at = q * (sorted.length - 1);
+    const low = Math.floor(at);
+    const high = Math.min(low + 1, sorted.length - 1);
+    return sorted[low] + (at - low) * (sorted[high] - sorted[low]);
+  });
+}
+
+const LINES = [
+  { name: "lstm", text: "LSTM", colour: "var(--fill-c)", dash: null },
+  { name: "path", text: "LSTM, along the cell alone", colour: "var(--fill-f)", dash: "7 4" },
+  { name: "rnn", text: "plain RNN", colour: "var(--fill-h)", dash: "2 3" },
+];
+const [LOW, HIGH] = [-16, 4]; // powers of ten on the vertical axis
+
+function render({ model, el }) {
+  const get = (name) => model.get(name);
+  const change = (name, value) => {
+    model.set(name, value);
+    model.save_changes();
+  };
+  const lags = get("lags");
+  const fields = {
+    forget_bias: field({
+      label: "forget bias",
+      min: -2, max: 8, step: 0.1,
+      change: (value) => change("forget_bias", value),
+    }),
+    scale: field({
+      label: "recurrent scale",
+      // Beyond 2 the plain network is so chaotic that its numbers depend on the last digit.
+      min: 0, max: 2, step: 0.05,
+      change: (value) => change("scale", Math.min(2, Math.max(0, value))),
+    }),
+    lag: field({
+      label: "lag, in steps",
+      min: 0, max: lags, step: 1,
+      change: (value) => change("lag", Math.min(lags, Math.max(0, Math.round(value)))),
+    }),
+  };
+  const legend = make("div", { class: "controls", "aria-hidden": "true" });
+  for (const { text, colour, dash } of LINES) {
+    const stroke = { x1: 0, x2: 30, y1: 6, y2: 6, "stroke-width": 3, "stroke-dasharray": dash };
+    const line = draw("line", stroke);
+    line.style.stroke = colour;
+    legend.append(make("span", { class: "key" }, draw("svg", { viewBox: "0 0 30 12" }, line), text));
+  }
+  const chart = make("div", { class: "chart" });
+  const words = readout();
+  const numbers = make("tbody");
+  const table = make(
+    "table",
+    {},
+    make("caption", {}),
+    make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "Gradient norm"),
+      make("th", { scope: "col" }, "median"), make("th", { scope: "col" }, "middle 80 %"))),
+    numbers
+  );
+  const frame = make("section", { class: "lstm-widget highway", "aria-label": "Gradient highway" });
+  frame.append(make("div", { class: "three" }, ...Object.values(fields).map((f) => f.element)),
+    legend, chart, words.element, table);
+  el.append(frame);
+
+  let known = { key: null };
+  function norms() {
+    const state = {};
+    for (const name of ["forget_bias", "scale", "input_size", "hidden_size", "seeds", "warm_up"])
+      state[name] = get(name);
+    state.lags = lags;
+    const key = JSON.stringify(state);
+    if (known.key !== key) {
+      const all = compute(state);
+      known = { key };
+      for (const { name } of LINES)
+        known[name] = [0.1, 0.5, 0.9].map((q) => quantile(all[name], q));
+    }
+    return known;
+  }
+
+  function plot(all, lag) {
+    const [width, height] = [Math.max(240, chart.clientWidth || 600), 260];
+    const [left, right, top, bottom] = [46, width - 14, 8, height - 38];
+    const X = (k) => left + ((right - left) * k) / lags;
+    const Y = (value) => {
+      const p = Math.min(HIGH + 2, Math.max(LOW - 2, Math.log10(value || 1e-300)));
+      return bottom - ((bottom - top) * (p - LOW)) / (HIGH - LOW);
+    };
+    const path = (points) => "M" + points.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join("L");
+    const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
+    svg.setAttribute("aria-label", `Norm of the gradient against the lag, 0 to ${lags} steps, on a logarithmic ` +
+      `axis. ${LINES.map((l) => `${l.text} ends at ${power(all[l.name][1][lags])}`).join("; ")}.`);
+    const text = (x, y, content, anchor) =>
+      draw("text", { x, y, "font-size": 12, "text-anchor": anchor }, content);
+    for (let p = LOW; p <= HIGH; p += 4) {
+      const y = Y(10 ** p);
+      const line = { x1: left, x2: right, y1: y, y2: y, "stroke-width": p === 0 ? 1.2 : 0.6 };
+      svg.append(draw("line", { ...line, stroke: p === 0 ? "var(--line)" : "var(--faint)" }));
+      const label = text(left - 6, y + 4, p === 0 ? "1" : "10", "end");
+      if (p !== 0) label.append(draw("tspan", { dy: -5, "font-size": 9 }, show(p, 0)));
+      svg.append(label);
+    }
+    for (let k = 0; k <= lags; k += 20) svg.append(text(X(k), bottom + 16, String(k), "middle"));
+    svg.append(text((left + right) / 2, height - 4, "lag (steps back)", "middle"));
+    const area = draw("svg", { x: left, y: top, width: right - left, height: bottom - top,
+      viewBox: `${left} ${top} ${right - left} ${bottom - top}` });
+    for (const { name, colour, dash } of LINES) {
+      const [low, median, high] = all[name].map((values) => values.map((v, k) => [X(k), Y(v)]));
+      const band = draw("path", { d: path([...low, ...high.reverse()]) + "Z", opacity: 0.2 });
+      band.style.fill = colour;
+      const line = draw("path", { d: path(median), fill: "none", "stroke-width": 2.5, "stroke-dasharray": dash });
+      line.style.stroke = colour;
+      area.append(band, line);
+    }
+    svg.append(area);
+    svg.append(draw("line", { x1: X(lag), x2: X(lag), y1: top, y2: bottom, stroke: "var(--ink)", "stroke-dasharray": "3 3" }));
+    for (const { name, colour } of LINES) {
+      const y = Y(all[name][1][lag]);
+      if (y < top || y > bottom) continue;
+      const dot = draw("circle", { cx: X(lag), cy: y, r: 4.5, stroke: "var(--ink)" });
+      dot.style.fill = colour;
+      svg.append(dot);
+    }
+    // The marker can be dragged, too.
+    const follow = (event) => {
+      if (event.type === "pointermove" && !event.buttons) return;
+      const box = svg.getBoundingClientRect();
+      const at = ((event.clientX - box.left) / box.width) * width;
+      const value = Math.round(((at - left) / (right - left)) * lags);
+      change("lag", Math.min(lags, Math.max(0, value)));
+    };
+    svg.addEventListener("pointerdown", follow);
+    chart.onpointermove = (event) => chart.firstChild && follow(event);
+    chart.replaceChildren(svg);
+  }
+
+  function refresh() {
+    const all = norms();
+    const lag = get("lag");
+    for (const [name, control] of Object.entries(fields)) control.set(get(name));
+    plot(all, lag);
+    const [lstm, path, rnn] = LINES.map(({ name }) => all[name].map((values) => values[lag]));
+    table.querySelector("caption").textContent = `After ${lag} steps back, ${get("seeds")} networks each`;
+    numbers.replaceChildren(
+      ...LINES.map(({ text }, n) => {
+        const [low, median, high] = [lstm, path, rnn][n];
+        return make("tr", {}, make("th", { scope: "row" }, text), make("td", {}, power(median)),
+          make("td", {}, `${power(low)} to ${power(high)}`));
+      })
+    );
+    words.say(
+      `${lag} steps back, the LSTM still has ${power(lstm[1])} of the gradient, its cell alone would carry ` +
+        `${power(path[1])}, and the plain RNN has ${power(rnn[1])}.`
+    );
+  }
+  // Once a frame, however fast a slider is dragged.
+  let waiting = 0;
+  const schedule = () => {
+    waiting ||= requestAnimationFrame(() => {
+      waiting = 0;
+      refresh();
+    });
+  };
+  const resized = new ResizeObserver(schedule);
+  resized.observe(chart);
+  model.on("change", schedule);
+  refresh();
+  return () => {
+    cancelAnimationFrame(waiting);
+    resized.disconnect();
+    model.off("change", schedule);
+  };
+}
+
+export default { render };

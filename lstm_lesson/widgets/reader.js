@@ -1,0 +1,402 @@
+// Reader: the trained character model on any text. State: text, gate ("i" ... "h"), sort, unit,
+// cursor, shown, and weights, {name: {shape, rows, scale}}: 8-bit rows and a scale each, in base64.
+
+const ALPHABET = "\n" + Array.from({ length: 95 }, (_, n) => String.fromCharCode(32 + n)).join("");
+const PLACES = new Map([...ALPHABET].map((character, place) => [character, place]));
+const V = ALPHABET.length;
+const QUANTITIES = {
+  i: "input gate",
+  f: "forget gate",
+  g: "candidate",
+  o: "output gate",
+  c: "cell state",
+  h: "hidden state",
+};
+const PROPERTIES = [
+  "line position",
+  "indentation",
+  "bracket depth",
+  "in quotes",
+  "in a comment",
+  "word position",
+  "space",
+];
+const UNSORTED = "unit number";
+const MOST = 600;
+
+const sigmoid = (z) => {
+  const e = Math.exp(-Math.abs(z));
+  return (z >= 0 ? 1 : e) / (1 + e);
+};
+
+// What isn't in the alphabet reads as a question mark.
+const known = (text) => Array.from(text, (character) => (PLACES.has(character) ? character : "?"));
+
+const bytes = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+
+// Numbers of a weight from its rows; kept, for the weights of a widget never change.
+const decoded = new Map();
+function decode({ shape, rows, scale }) {
+  if (!decoded.has(rows)) {
+    const whole = new Int8Array(bytes(rows).buffer);
+    const scales = new DataView(bytes(scale).buffer);
+    const width = shape[1];
+    const values = Float64Array.from(whole, (w, n) => w * scales.getFloat32(4 * Math.floor(n / width), true));
+    if (decoded.size > 20) decoded.clear();
+    decoded.set(rows, values);
+  }
+  return decoded.get(rows);
+}
+
+// Gates and states at every character, from a zero state, and the scores of the next: rows (H) and
+// (V). What the text before had at its beginning is taken over: typing at the end costs one step.
+let lastRun = { characters: [], gates: null, logits: [], bias: "" };
+function read(characters, weights) {
+  const [W, U, b, head, headBias] = ["weight_ih", "weight_hh", "bias", "head_weight", "head_bias"].map((name) =>
+    decode(weights[name])
+  );
+  const H = b.length / 4;
+  let same = 0;
+  if (lastRun.bias === weights.bias.rows)
+    while (same < characters.length && characters[same] === lastRun.characters[same]) same++;
+  const gates = {};
+  for (const name of Object.keys(QUANTITIES)) gates[name] = same ? lastRun.gates[name].slice(0, same) : [];
+  const logits = lastRun.logits.slice(0, same);
+  let h = gates.h[same - 1] ?? new Float64Array(H);
+  let c = gates.c[same - 1] ?? new Float64Array(H);
+  const z = new Float64Array(4 * H);
+  for (const character of characters.slice(same)) {
+    const code = PLACES.get(character);
+    for (let r = 0; r < 4 * H; r++) {
+      let sum = b[r] + W[r * V + code];
+      for (let k = 0, n = r * H; k < H; k++, n++) sum += U[n] * h[k];
+      z[r] = sum;
+    }
+    const i = z.slice(0, H).map(sigmoid);
+    const f = z.slice(H, 2 * H).map(sigmoid);
+    const g = z.slice(2 * H, 3 * H).map(Math.tanh);
+    const o = z.slice(3 * H).map(sigmoid);
+    c = c.map((old, k) => f[k] * old + i[k] * g[k]);
+    h = c.map((value, k) => o[k] * Math.tanh(value));
+    for (const [name, row] of Object.entries({ i, f, g, o, c, h })) gates[name].push(row);
+    const scores = new Float64Array(V);
+    for (let r = 0; r < V; r++) {
+      let sum = headBias[r];
+      for (let k = 0, n = r * H; k < H; k++, n++) sum += head[n] * h[k];
+      scores[r] = sum;
+    }
+    logits.push(scores);
+  }
+  lastRun = { characters, gates, logits, bias: weights.bias.rows };
+  return lastRun;
+}
+
+// What can be counted of each character, as lstm_lesson.characters.properties does.
+function properties(characters) {
+  const found = Object.fromEntries(PROPERTIES.map((name) => [name, []]));
+  const count = (marks, character) => (marks.includes(character) ? 1 : 0);
+  const startsWith = (text, n) => characters.slice(n, n + text.length).join("") === text;
+  let [line, indent, word, depth, quote, comment, skip, blank] = [0, 0, 0, 0, "", false, 0, true];
+  characters.forEach((character, n) => {
+    let inside = quote !== "" || skip > 0;
+    if (skip) skip -= 1;
+    else if (quote) {
+      if (character === "\\") skip = 1;
+      else if (startsWith(quote, n)) [skip, quote] = [quote.length - 1, ""];
+      else if (character === "\n" && quote.length === 1) quote = "";
+    } else if (!comment && (character === '"' || character === "'")) {
+      quote = startsWith(character.repeat(3), n) ? character.repeat(3) : character;
+      [skip, inside] = [quote.length - 1, true];
+    } else if (!comment && character === "#") comment = true;
+    else if (!comment) depth = Math.max(0, depth + count("([{", character) - count(")]}", character));
+    comment = comment && character !== "\n";
+    line = character === "\n" ? 0 : line + 1;
+    blank = character === "\n" || (blank && character === " ");
+    if (blank) indent = line;
+    word = /[A-Za-z0-9_]/.test(character) ? word + 1 : 0;
+    [line, indent, depth, +inside, +comment, word, count(" \n", character)].forEach((value, k) =>
+      found[PROPERTIES[k]].push(value)
+    );
+  });
+  return found;
+}
+
+const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+function correlation(a, b) {
+  const [meanA, meanB] = [mean(a), mean(b)];
+  let [ab, aa, bb] = [0, 0, 0];
+  for (let t = 0; t < a.length; t++) {
+    ab += (a[t] - meanA) * (b[t] - meanB);
+    aa += (a[t] - meanA) ** 2;
+    bb += (b[t] - meanB) ** 2;
+  }
+  const spread = Math.sqrt((aa / a.length) * (bb / a.length));
+  return spread > 1e-12 ? ab / a.length / spread : 0;
+}
+
+function logSoftmax(logits) {
+  const top = Math.max(...logits);
+  const log = Math.log(logits.reduce((sum, value) => sum + Math.exp(value - top), 0));
+  return logits.map((value) => value - top - log);
+}
+
+// Everything that is shown, as Reader.compute() of reader.py.
+export function compute({ text, gate, sort, cursor, weights }) {
+  const characters = known(text);
+  const { gates, logits } = read(characters, weights);
+  const order = Array.from(gates.i[0], (_, k) => k);
+  let scores = order.map(() => 0);
+  if (sort !== UNSORTED) {
+    const tracked = properties(characters)[sort];
+    scores = order.map((k) => correlation(gates[gate].map((row) => row[k]), tracked));
+    order.sort((a, b) => Math.abs(scores[b]) - Math.abs(scores[a]) || a - b);
+  }
+  const logP = logits.map(logSoftmax);
+  const surprise = characters.map((character, t) => (t ? -logP[t - 1][PLACES.get(character)] : 0));
+  const here = logP[Math.min(cursor, characters.length - 1)];
+  const best = Array.from(here, (_, k) => k).sort((a, b) => here[b] - here[a] || a - b);
+  const guesses = best.slice(0, 5).map((k) => [ALPHABET[k], Math.exp(here[k])]);
+  return { gates, scores, order, guesses, surprise };
+}
+
+// ---- What is seen ----
+
+const LINE = 58; // heights in pixels: of the line that follows a unit,
+const SURPRISE = 14; // of the bars below it,
+const LETTERS = 18; // of the text;
+const CELL = 9; // and the width of a character
+const HEIGHTS = { 16: 10, 32: 8, 64: 5, 128: 4 }; // units shown: pixels a unit
+
+const visible = (character) => ({ "\n": "⏎", " ": "·" })[character] ?? character;
+const spoken = (character) => ({ "\n": "line end", " ": "space" })[character] ?? character;
+
+// A colour of the style sheet as red, green, blue.
+function colour(element, name) {
+  const probe = make("span", { hidden: true, style: `color: var(${name})` });
+  element.append(probe);
+  const found = getComputedStyle(probe).color.match(/[\d.]+/g).slice(0, 3).map(Number);
+  probe.remove();
+  return found;
+}
+
+const mixed = (a, b, share) => a.map((value, n) => value + share * (b[n] - value));
+const css = (rgb, alpha = 1) => `rgba(${rgb.map(Math.round).join(",")},${alpha})`;
+
+function paint(canvas, frame, { characters, found, gate, unit, cursor, shown }) {
+  if (!frame.isConnected) return; // not on the page yet, and so without its colours
+  const [T, height] = [characters.length, HEIGHTS[shown] ?? 8];
+  const top = LINE + SURPRISE + LETTERS;
+  const units = found.order.slice(0, shown);
+  const [width, tall] = [T * CELL, top + units.length * height];
+  const ratio = Math.min(2, window.devicePixelRatio || 1);
+  canvas.width = width * ratio;
+  canvas.height = tall * ratio;
+  canvas.style.width = `${width}px`;
+  canvas.style.height = `${tall}px`;
+  const context = canvas.getContext("2d");
+  context.scale(ratio, ratio);
+  const names = ["--ink", "--dim", "--paper", "--accent", `--fill-${gate}`];
+  const [ink, dim, paper, accent, fill] = names.map((name) => colour(frame, name));
+  const closed = "ifo".includes(gate);
+  const values = found.gates[gate];
+  const largest = (k) => Math.max(1e-9, ...values.map((row) => Math.abs(row[k])));
+
+  // The heat map, a pixel a value, then blown up.
+  const image = new ImageData(T, units.length);
+  units.forEach((k, row) => {
+    const scale = closed ? 1 : largest(k);
+    for (let t = 0; t < T; t++) {
+      const value = values[t][k] / scale;
+      const rgb = mixed(paper, value >= 0 ? fill : ink, Math.abs(value));
+      image.data.set([...rgb.map(Math.round), 255], 4 * (row * T + t));
+    }
+  });
+  const small = make("canvas", { width: T, height: units.length });
+  small.getContext("2d").putImageData(image, 0, 0);
+  context.imageSmoothingEnabled = false;
+  context.drawImage(small, 0, top, width, units.length * height);
+
+  // The unit that is followed, as a line.
+  const scale = closed ? 1 : largest(unit);
+  const y = (value) => (closed ? LINE - 4 - (value / scale) * (LINE - 8) : LINE / 2 - (value / scale) * (LINE / 2 - 4));
+  context.strokeStyle = css(dim, 0.6);
+  context.beginPath();
+  context.moveTo(0, y(0));
+  context.lineTo(width, y(0));
+  context.stroke();
+  context.strokeStyle = css(fill);
+  context.lineWidth = 2;
+  context.beginPath();
+  for (let t = 0; t < T; t++) {
+    context.lineTo(t * CELL, y(values[t][unit]));
+    context.lineTo((t + 1) * CELL, y(values[t][unit]));
+  }
+  context.stroke();
+
+  // How surprised the model was, and the text.
+  context.fillStyle = css(dim, 0.7);
+  found.surprise.forEach((nats, t) => {
+    const bar = Math.min(1, nats / 6) * SURPRISE;
+    context.fillRect(t * CELL + 1.5, LINE + SURPRISE - bar, CELL - 3, bar);
+  });
+  context.font = "13px ui-monospace, Menlo, Consolas, monospace";
+  context.textAlign = "center";
+  characters.forEach((character, t) => {
+    context.fillStyle = css(" \n".includes(character) ? dim : ink);
+    context.fillText(visible(character), (t + 0.5) * CELL, LINE + SURPRISE + 13);
+  });
+
+  // Where the reader is.
+  context.lineWidth = 1.5;
+  context.strokeStyle = css(accent);
+  context.strokeRect(cursor * CELL + 0.5, 1, CELL - 1, tall - 2);
+  const place = units.indexOf(unit);
+  if (place >= 0) context.strokeRect(1, top + place * height - 0.5, width - 2, height + 1);
+}
+
+function render({ model, el }) {
+  const get = (key) => model.get(key);
+  const change = (values) => {
+    for (const [key, value] of Object.entries(values)) model.set(key, value);
+    model.save_changes();
+  };
+  const choice = (label, options, key, convert = (value) => value) => {
+    const select = make("select", { "aria-label": label });
+    select.append(...options.map(([value, name]) => make("option", { value }, name)));
+    select.addEventListener("change", () => change({ [key]: convert(select.value) }));
+    const element = make("label", { class: "choice" }, make("span", { class: "dim", "aria-hidden": "true" }, label), select);
+    return { element, select };
+  };
+
+  const typed = make("textarea", { "aria-label": "Text to read", rows: 7, spellcheck: "false", autocapitalize: "off", autocomplete: "off", maxlength: MOST });
+  const area = make("label", { class: "typed" }, make("span", { class: "dim", "aria-hidden": "true" }, `Text, up to ${MOST} characters`), typed);
+  typed.addEventListener("input", () => {
+    const empty = typed.value === "";
+    if (empty) typed.setAttribute("aria-invalid", "true");
+    else {
+      typed.removeAttribute("aria-invalid");
+      change({ text: typed.value, cursor: caret() });
+    }
+  });
+  // Before the caret stands the character that the model has just read.
+  const caret = () => {
+    const before = Array.from(typed.value.slice(0, typed.selectionStart)).length;
+    return Math.max(0, Math.min(before, Array.from(typed.value).length) - 1);
+  };
+  const follow = () => get("text") === typed.value && caret() !== get("cursor") && change({ cursor: caret() });
+  typed.addEventListener("click", follow);
+  typed.addEventListener("keyup", follow);
+
+  const gate = choice("Show", Object.entries(QUANTITIES).map(([key, name]) => [key, `${name} ${key}`]), "gate");
+  const sort = choice("Sort units by", [...PROPERTIES, UNSORTED].map((name) => [name, name]), "sort");
+  const shown = choice("Units shown", Object.keys(HEIGHTS).map((n) => [n, n]), "shown", Number);
+  const unit = choice("Follow unit", [], "unit", Number);
+  const controls = make("div", { class: "controls" }, gate.element, sort.element, shown.element, unit.element);
+
+  const canvas = make("canvas", { role: "img" });
+  const help = "Left and right arrow keys move along the text, up and down arrow keys from unit to unit.";
+  const map = make("div", { class: "map", tabindex: 0, role: "group", "aria-label": `Map of units and characters. ${help}` }, canvas);
+  const legend = make("p", { class: "legend dim" });
+  const words = readout();
+  const list = make("ol", { class: "guesses", "aria-label": "Likeliest next characters" });
+  const frame = make("section", { class: "lstm-widget reader", "aria-label": "Reader of a trained network" });
+  const caption = make("p", { class: "caption" });
+  frame.append(area, controls, map, legend, words.element, caption, list);
+  el.append(frame);
+
+  let state = null; // what is on the screen
+  function refresh() {
+    const values = Object.fromEntries(["text", "gate", "sort", "cursor", "unit", "shown", "weights"].map((key) => [key, get(key)]));
+    const found = compute(values);
+    const characters = known(values.text);
+    const cursor = Math.min(values.cursor, characters.length - 1);
+    state = { ...values, characters, found, cursor };
+    if (document.activeElement !== typed) typed.value = values.text;
+    gate.select.value = values.gate;
+    sort.select.value = values.sort;
+    shown.select.value = String(values.shown);
+    const r = (k) => (values.sort === UNSORTED ? "" : ` (${show(found.scores[k])})`);
+    const labels = found.order.map((k) => `${k}${r(k)}`);
+    if (unit.select.dataset.labels !== labels.join()) {
+      unit.select.dataset.labels = labels.join();
+      unit.select.replaceChildren(...found.order.map((k, n) => make("option", { value: k }, labels[n])));
+    }
+    unit.select.value = String(values.unit);
+    paint(canvas, frame, state);
+    const name = QUANTITIES[values.gate];
+    const number = found.gates[values.gate][cursor][values.unit];
+    canvas.setAttribute(
+      "aria-label",
+      `${name} of the first ${Math.min(values.shown, labels.length)} units at each of ${characters.length} characters, ` +
+        `and of unit ${values.unit} as a line. The line below says the value at the cursor.`
+    );
+    legend.textContent =
+      ("ifo".includes(values.gate) ? "Pale: 0, full colour: 1." : "Coloured: above zero, grey: below; each unit on its own scale.") +
+      ` Grey bars: how unlikely the model found each character. ${help}`;
+    const tracks = values.sort === UNSORTED ? "" : ` Its correlation with “${values.sort}” over this text is ${show(found.scores[values.unit])}.`;
+    words.say(
+      `Character ${cursor + 1} of ${characters.length}: ${spoken(characters[cursor])}. Unit ${values.unit}, ${name}: ${show(number)}.${tracks}`
+    );
+    caption.textContent = `Likeliest after ${visible(characters[cursor])}, with probabilities:`;
+    list.replaceChildren(
+      ...found.guesses.map(([character, p]) => {
+        const bar = make("span", { class: "bar", "aria-hidden": "true" });
+        bar.style.width = `${Math.round(100 * p)}%`;
+        const letter = make("span", { class: "letter" }, visible(character));
+        return make("li", { "aria-label": `${spoken(character)}: ${show(p)}` }, letter, make("span", { class: "track" }, bar), make("span", { class: "p" }, show(p)));
+      })
+    );
+  }
+
+  // Keep the cursor in sight of who moves it here.
+  const reveal = () => {
+    const left = state.cursor * CELL;
+    if (left < map.scrollLeft + 2 * CELL) map.scrollLeft = left - 4 * CELL;
+    else if (left > map.scrollLeft + map.clientWidth - 3 * CELL) map.scrollLeft = left - map.clientWidth + 5 * CELL;
+  };
+  map.addEventListener("keydown", (event) => {
+    const { characters, cursor, found } = state;
+    const place = found.order.indexOf(state.unit);
+    const last = characters.length - 1;
+    const moves = {
+      ArrowLeft: { cursor: Math.max(0, cursor - 1) },
+      ArrowRight: { cursor: Math.min(last, cursor + 1) },
+      Home: { cursor: 0 },
+      End: { cursor: last },
+      ArrowUp: { unit: found.order[Math.max(0, place - 1)] },
+      ArrowDown: { unit: found.order[Math.min(found.order.length - 1, place + 1)] },
+    };
+    if (!(event.key in moves) || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    change(moves[event.key]);
+    reveal();
+  });
+  canvas.addEventListener("click", (event) => {
+    const box = canvas.getBoundingClientRect();
+    const cursor = Math.floor(((event.clientX - box.left) / box.width) * state.characters.length);
+    const row = Math.floor((event.clientY - box.top - LINE - SURPRISE - LETTERS) / (HEIGHTS[state.shown] ?? 8));
+    const chosen = row >= 0 ? state.found.order[row] : undefined;
+    change({ cursor: Math.max(0, Math.min(state.characters.length - 1, cursor)), unit: chosen ?? state.unit });
+  });
+
+  // The canvas has the page's colours in it: paint it again when they change.
+  const again = () => state && paint(canvas, frame, state);
+  const themes = new MutationObserver(again);
+  themes.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+  themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
+  const system = window.matchMedia("(prefers-color-scheme: dark)");
+  system.addEventListener("change", again);
+  const placed = new ResizeObserver(again); // the first time, when it is put on the page
+  placed.observe(frame);
+  model.on("change", refresh);
+  refresh();
+  return () => {
+    model.off("change", refresh);
+    themes.disconnect();
+    placed.disconnect();
+    system.removeEventListener("change", again);
+  };
+}
+
+export default { render };

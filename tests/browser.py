@@ -1,0 +1,112 @@
+"""The built book in a real browser that can reach no other host; fixtures that tests share.
+
+Without a built book, or without Chromium, tests that need one say so and are skipped; under CI
+they fail.
+"""
+
+import functools
+import http.server
+import os
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+HTML = Path(__file__).parents[1] / "_build" / "html"
+
+# Wide as a desk and narrow as a phone.
+WIDE = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+
+def missing(what: str):
+    """Skip on a reader's machine; fail where everything is meant to be there."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="session")
+def address():
+    """The address of the built book, served on a free port of this machine."""
+    if not (HTML / "index.html").exists():
+        missing("the book is not built: run `make book` first")
+    handler = functools.partial(Quiet, directory=HTML)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    executable = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not executable:
+        missing("no chromium on this machine")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    flags = (
+        "--no-sandbox --disable-gpu --no-first-run --disable-background-networking "
+        "--disable-component-update --disable-sync"
+    )
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=flags.split())
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_tab(chromium):
+    """Open tabs in fresh profiles: ``open_tab(base, **options) -> (tab, problems)``.
+
+    Only addresses that start with `base` can be reached. `problems` collects console errors,
+    failed loads and requests to another host.
+    """
+    contexts = []
+
+    def open_tab(base, **options):
+        context = chromium.new_context(**options)
+        contexts.append(context)
+        problems = []
+
+        def route(route):
+            if route.request.url.startswith((base, "data:", "blob:")):
+                route.continue_()
+            else:
+                problems.append(f"request to {route.request.url}")
+                route.abort()
+
+        context.route("**/*", route)
+        tab = context.new_page()
+        tab.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+        tab.on("pageerror", lambda error: problems.append(str(error)))
+        tab.on("requestfailed", lambda r: problems.append(f"failed: {r.url}"))
+        return tab, problems
+
+    yield open_tab
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def visit(open_tab, request):
+    """Open pages of the built book: ``visit(name, base=None, **options) -> (tab, problems)``.
+
+    From the server, or from `base`. What is typeset by a script is waited for.
+    """
+
+    def visit(name, base=None, **options):
+        base = base or request.getfixturevalue("address")
+        tab, problems = open_tab(base, **options)
+        tab.goto(f"{base}/{name}")
+        tab.wait_for_function("!window.MathJax || MathJax.startup?.promise")
+        tab.evaluate("() => window.MathJax?.startup?.promise")
+        tab.evaluate("() => document.fonts.ready.then(() => true)")
+        return tab, problems
+
+    return visit
