@@ -9,7 +9,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from lstm_lesson import plotting
 from lstm_lesson.experiments.gates import WATCH_THE_GATES
@@ -75,6 +75,9 @@ def until_solved(ax: Axes, group: Sequence[Arm]) -> Axes:
             ax.plot(middle, row, "k|", ms=14, mew=2)
     ax.set_yticks(range(len(group)), [arm.arm for arm in group])
     ax.set(xscale="log", ylim=(len(group) - 0.4, -0.6))
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
     return ax
 
 
