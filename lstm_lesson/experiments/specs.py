@@ -121,29 +121,41 @@ SECOND_CHANCE = Experiment(
     minutes=6,
 )
 
+_STRETCHED = {
+    "RNN": {"layer": "RNN", "hidden_size": "matched"},
+    "GRU": {"layer": "GRU", "hidden_size": "matched", "update_bias": 1.0},
+    "LSTM": {"layer": "LSTM"},
+    "LSTM, chrono": {"layer": "LSTM", "chrono": "T"},
+}
+_BUDGET = {"rates": (0.003, 0.01), "steps": 2000, "stop": True}
+
 STRETCH_THE_LAG = Experiment(
     name="stretch_the_lag",
     about="how long a lag RNN, GRU, LSTM and chrono LSTM learn (chapter 15)",
     specs=_runs(
-        {
-            "RNN": {"layer": "RNN", "hidden_size": "matched"},
-            "GRU": {"layer": "GRU", "hidden_size": "matched", "update_bias": 1.0},
-            "LSTM": {"layer": "LSTM"},
-            "LSTM, chrono": {"layer": "LSTM", "chrono": "T"},
-        },
+        _STRETCHED,
         places=[
             *(("recall", T) for T in (10, 25, 50, 100)),
             *(("adding", T) for T in (25, 50, 100, 200)),
             *(("temporal_order", T) for T in (25, 50, 100, 200)),
             *(("copy", T) for T in (5, 10, 20, 40)),
         ],
-        rates=(0.003, 0.01),
-        steps=2000,
-        stop=True,
+        **_BUDGET,
+    )
+    # Further, for the arms that had not failed yet.
+    + _runs(
+        {name: arm for name, arm in _STRETCHED.items() if name != "RNN"},
+        places=[("adding", 400)],
+        **_BUDGET,
+    )
+    + _runs(
+        {"LSTM, chrono": _STRETCHED["LSTM, chrono"]},
+        places=[("recall", 200), ("recall", 400), ("temporal_order", 400)],
+        **_BUDGET,
     ),
     run=run,
     outcome=Outcome,
-    minutes=60,
+    minutes=90,
 )
 
 REMOVE_ONE_PIECE = Experiment(
