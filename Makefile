@@ -5,6 +5,7 @@
 #   make lint     ruff, spelling, notebook rules
 #   make bench    speed against PyTorch and against the matrix products alone, kept in results/
 #   make serve    the built pages on http://127.0.0.1:8000 (another port: make serve PORT=8080)
+#   make lab      the chapters in JupyterLab
 #   make clean    remove what was built (the environment in .venv stays)
 #
 # Needs make and Python 3.11 or later. Another Python: make PYTHON=python3.12 book
@@ -26,7 +27,7 @@ BUILT := $(BUILD)/.built
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
-.PHONY: book test lint bench serve clean FORCE
+.PHONY: book test lint bench serve lab clean FORCE
 
 # What runs here depends on this folder alone: no settings, kernels or packages of the user.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS JUPYTER_PATH MPLBACKEND
@@ -115,6 +116,9 @@ bench: $(INSTALLED)
 serve: $(BUILT)
 	@echo "The book is at http://127.0.0.1:$(PORT) until you press Ctrl-C"
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory $(BUILD)/html
+
+lab: $(INSTALLED)
+	@$(BIN)/jupyter lab chapters
 
 clean:
 	rm -rf $(BUILD) .pytest_cache .ruff_cache .hypothesis

@@ -1,10 +1,9 @@
 """Accessibility: axe finds no violation of WCAG 2.1 AA on any page, light or dark."""
 
+import axe_playwright_python.base as axe
 import pytest
 from browser import PHONE, WIDE
 from test_pages import name_of, page  # noqa: F401
-
-axe = pytest.importorskip("axe_playwright_python.base", reason="axe-playwright-python is missing")
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 OPTIONS = {"runOnly": RULES, "resultTypes": ["violations"]}

@@ -1,7 +1,4 @@
-"""The widgets in JupyterLab: as the notebook is opened, and after restart and run all.
-
-Needs JupyterLab, which the book itself does not; without it these tests are skipped.
-"""
+"""The widgets in JupyterLab: as the notebook is opened, and after restart and run all."""
 
 import json
 import os
@@ -14,8 +11,6 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-
-pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
 
 ROOT = Path(__file__).parents[1]
 VIEW = "application/vnd.jupyter.widget-view+json"
