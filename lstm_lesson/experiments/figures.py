@@ -9,6 +9,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from lstm_lesson import plotting
@@ -17,7 +18,8 @@ from lstm_lesson.experiments.run import CURVE
 from lstm_lesson.experiments.specs import experiment
 from lstm_lesson.experiments.summary import Arm, Interval, arms, median
 
-INKS = {"LSTM": "#000000", "GRU": "#0072B2", "RNN": "#D55E00"}  # by the first word of an arm
+# Of an arm, or of all that begin with its first word.
+INKS = {"LSTM": "#000000", "GRU": "#0072B2", "RNN": "#D55E00", "LSTM, chrono": "#009E73"}
 TITLES = {
     "sine": "sine",
     "recall": "recall",
@@ -33,7 +35,7 @@ def style(arm: str) -> dict:
     """Return the colour and the line of an arm: by its cell, and by its second name if any."""
     cell, _, rest = arm.partition(", ")
     line = "-" if not rest else "--" if rest in ("equal size", "equal parameters") else ":"
-    return {"color": INKS.get(cell, "#555555"), "linestyle": line}
+    return {"color": INKS.get(arm, INKS.get(cell, "#555555")), "linestyle": line}
 
 
 def losses(ax: Axes, group: Sequence[Arm]) -> Axes:
@@ -224,10 +226,8 @@ def _gates(folder, fields: Mapping[str, str]) -> dict[str, dict]:
 
 def legend(ax: Axes, names: Mapping) -> Axes:
     """Name the lines of arms at the right of the axes; return them."""
-    for n, arm in enumerate(names):
-        look = style(arm)
-        where = (1.02, 0.95 - 0.13 * n)
-        ax.annotate(arm, where, xycoords="axes fraction", va="center", color=look["color"])
+    lines = [Line2D([], [], label=arm, **style(arm)) for arm in names]
+    ax.legend(handles=lines, loc="upper left", bbox_to_anchor=(1.02, 1.05), borderaxespad=0)
     return ax
 
 
