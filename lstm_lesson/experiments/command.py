@@ -47,9 +47,12 @@ def add_to(groups, raw: dict) -> None:
 
 
 def _list(args) -> int:
+    import numpy as np
+
     from lstm_lesson.experiments.specs import EXPERIMENTS
 
     print(f"{'name':<20} {'runs':>6} {'stored':>7} {'hours':>6}  about")
+    total = np.zeros(3)
     for experiment in EXPERIMENTS.values():
         store = experiment.store(args.folder)
         stored = store.rows().keys() & set(experiment.specs)
@@ -57,8 +60,10 @@ def _list(args) -> int:
         hours = experiment.minutes / 60
         if stored:  # what is measured, with as much for each run that is missing
             hours = sum(seconds) / len(seconds) * len(experiment.specs) / 2 / 3600
+        total += len(experiment.specs), len(stored), hours
         line = f"{experiment.name:<20} {len(experiment.specs):>6} {len(stored):>7} {hours:>6.2f}"
         print(f"{line}  {experiment.about}", flush=True)
+    print("{:<20} {:>6.0f} {:>7.0f} {:>6.2f}".format("all", *total))
     return 0
 
 
