@@ -107,6 +107,7 @@ def test_page_loads_nothing_that_it_does_not_need(page):
     scripts = [tag["src"] for tag in parse(page).select("script[src]")]
     assert not any("fontawesome" in source for source in scripts)
     assert any("tex-chtml" in source for source in scripts) == bool(article(page).select(".math"))
+    assert len(parse(page).select("link[rel=stylesheet]")) == 1
 
 
 def test_stylesheets_load_nothing_from_another_host():
@@ -134,6 +135,28 @@ def test_page_works_alone_and_typesets_its_equations(visit, page, source):
     equations = len(article(page).select(".math"))
     assert tab.locator("article .math mjx-container").count() >= equations
     assert tab.locator("article mjx-merror, article [data-mjx-error]").count() == 0
+    loaded = tab.evaluate("() => performance.getEntriesByType('resource').map(e => e.name)")
+    assert not any("fa-solid" in name for name in loaded), "an icon that icons.woff lacks"
+
+
+def test_pictures_keep_their_shape(visit, page):
+    tab, _ = visit(name_of(page), viewport=PHONE)
+    bent = tab.evaluate(
+        """async () => {
+            for (const box of document.querySelectorAll(".toggle-hidden"))
+                box.classList.remove("toggle-hidden");
+            const pictures = [...document.querySelectorAll("article img")];
+            for (const img of pictures) img.loading = "eager";
+            await Promise.all(pictures.map(img => img.decode()));
+            return pictures.filter(img => img.getClientRects().length).filter(img => {
+                const style = getComputedStyle(img);
+                const [x, y] = [parseFloat(style.paddingLeft), parseFloat(style.paddingTop)];
+                const shown = (img.clientWidth - 2 * x) / (img.clientHeight - 2 * y);
+                return Math.abs(shown / (img.naturalWidth / img.naturalHeight) - 1) > 0.02;
+            }).map(img => img.src);
+        }"""
+    )
+    assert bent == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,42 +1,139 @@
 """Sphinx extension: takes from the written pages what a reader waits for and does not need.
 
 - The theme draws its icons twice: with a font, and with a script of 1.5 MB, which goes. Of the
-  font, the icons in use are kept, in ``_static/icons.woff``, which ``lesson.css`` names.
+  font and its rules, the icons in use are kept.
+- A page's style sheets become one, without the rules for classes that no page and no script
+  names, so that a phone asks once and for little.
 - MathJax stays on pages with an equation.
 - Scripts wait until the page is read, but for the one that the pages' own lines need at once.
+- Pictures have their size written down, so that nothing jumps, and those after the first are
+  loaded when the reader comes near.
 """
 
+import hashlib
+import itertools
+import posixpath
 import re
+from pathlib import Path
 
+import tinycss2
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
+from PIL import Image
 
 FONT = "_static/vendor/fontawesome/webfonts/fa-solid-900.ttf"
-# As in the unicode-range in lesson.css: bars, list, search, sun, moon, half circle, expand,
-# download, file, PDF, arrow up, angles, cross, chevrons.
-ICONS = [
-    *(0xF002, 0xF00D, 0xF019, 0xF03A, 0xF042, 0xF053, 0xF054, 0xF062, 0xF065, 0xF077, 0xF078),
-    *(0xF0C9, 0xF104, 0xF105, 0xF106, 0xF107, 0xF15B, 0xF185, 0xF186, 0xF1C1),
-]
 ICON_SCRIPT = re.compile(r'\s*<script [^>]*src="[^"]*/fontawesome\.js[^"]*"></script>')
 MATHJAX = re.compile(r'\s*<script [^>]*src="[^"]*/tex-chtml[^"]*"></script>')
 AT_ONCE = re.compile(
     r"<script (?![^>]*(?:\bdefer\b|\basync\b|documentation_options))(?=[^>]*\bsrc=)"
 )
+SHEET = re.compile(r'\s*<link (?=[^>]*rel="stylesheet")[^>]*href="([^"?]*)[^"]*"[^>]*/?>')
+IMPORT = re.compile(r"""@import\s+(?:url\()?["']?([^"')]+)["']?\)?\s*;""")
+URL = re.compile(r"""url\((["']?)(?!data:|#|\w+:|/)([^"')]+)\1\)""")
+ICON_VALUE = re.compile(r'(?:content|--pst-icon-[\w-]+): *"(?:\\(f[0-9a-f]{3})|([\ue000-\uf8ff]))"')
+FACE = """
+@font-face {{
+  font-family: "Font Awesome 6 Free";
+  font-weight: 900;
+  font-display: block;
+  src: url(icons.woff) format("woff");
+  unicode-range: {ranges};
+}}
+"""
 
 
 def lighten(text: str) -> str:
-    """Return the text of a page without what it does not need."""
+    """Return the text of a page without the scripts that it does not need."""
     text = ICON_SCRIPT.sub("", text)
     if 'class="math' not in text:
         text = MATHJAX.sub("", text)
     return AT_ONCE.sub("<script defer ", text)
 
 
-def write_icons(folder) -> None:
+def size_pictures(text: str, folder: Path) -> str:
+    """Return the text of a page in `folder` with each picture's width and height."""
+    seen = 0
+
+    def sized(match: re.Match) -> str:
+        nonlocal seen
+        tag, source = match[0], re.search(r'src="([^":?]+\.png)"', match[0])
+        if not source or " width=" in tag or not (folder / source[1]).exists():
+            return tag
+        with Image.open(folder / source[1]) as picture:
+            width, height = picture.size
+        seen += 1
+        lazy = ' loading="lazy"' if seen > 1 else ""
+        return tag.replace("<img ", f'<img width="{width}" height="{height}"{lazy} ', 1)
+
+    return re.sub(r"<img [^>]*>", sized, text)
+
+
+def read_sheet(path: Path, static: Path) -> str:
+    """Return a style sheet with what it imports, its addresses as seen from `static`."""
+    text = path.read_text(encoding="utf-8")
+    text = re.sub(r"/\*# sourceMappingURL=.*?\*/", "", text)
+
+    def moved(match: re.Match) -> str:
+        target, mark, rest = re.match(r"([^?#]*)([?#]?)(.*)", match[2]).groups()
+        place = posixpath.relpath((path.parent / target).as_posix(), static.as_posix())
+        return f"url({place}{mark}{rest})"
+
+    imported = [read_sheet(path.parent / name, static) for name in IMPORT.findall(text)]
+    return "\n".join([*imported, URL.sub(moved, IMPORT.sub("", text))])
+
+
+def classes(selector: list) -> set[str]:
+    """Return the classes that an element must have: not those in `:not(...)` and its like."""
+    pairs = itertools.pairwise(selector)
+    return {name.value for dot, name in pairs if dot == "." and name.type == "ident"}
+
+
+def prune(rules: list, words: set[str]) -> str:
+    """Return parsed rules as text, without selectors that name a class not in `words`."""
+    kept = []
+    for rule in rules:
+        if rule.type == "qualified-rule":
+            selectors = [[]]
+            for token in rule.prelude:
+                selectors.append([]) if token == "," else selectors[-1].append(token)
+            used = [tinycss2.serialize(s) for s in selectors if classes(s) <= words]
+            if used:
+                kept.append(f"{','.join(used)}{{{tinycss2.serialize(rule.content)}}}")
+        elif rule.type == "at-rule" and rule.lower_at_keyword in ("media", "supports", "layer"):
+            inner = tinycss2.parse_rule_list(rule.content or [], True, True)
+            head = f"@{rule.at_keyword}{tinycss2.serialize(rule.prelude)}"
+            text = prune(inner, words) if rule.content is not None else None
+            if text != "":
+                kept.append(f"{head};" if text is None else f"{head}{{{text}}}")
+        else:
+            kept.append(rule.serialize())
+    return "\n".join(kept)
+
+
+class Styles:
+    """Joins the style sheets of pages, with those rules and icons that some page may use."""
+
+    def __init__(self, static: Path, words: set[str]) -> None:
+        self.static, self.words, self.icons, self.written = static, words, set(), {}
+
+    def join(self, sheets: tuple[Path, ...]) -> str:
+        """Write `sheets` as one, unless that is done, and return the new file's name."""
+        if sheets not in self.written:
+            text = "\n".join(read_sheet(path, self.static) for path in sheets)
+            text = prune(tinycss2.parse_stylesheet(text, True, True), self.words)
+            here = {code or f"{ord(letter):x}" for code, letter in ICON_VALUE.findall(text)}
+            self.icons |= {int(code, 16) for code in here}
+            text += FACE.format(ranges=", ".join(f"U+{code.upper()}" for code in sorted(here)))
+            name = f"book-{hashlib.sha256(text.encode()).hexdigest()[:10]}.css"
+            (self.static / name).write_text(text, encoding="utf-8")
+            self.written[sheets] = name
+        return self.written[sheets]
+
+
+def write_icons(folder: Path, icons: set[int]) -> None:
     font = TTFont(folder / FONT)
     subsetter = Subsetter(Options(layout_features=[], notdef_outline=False))
-    subsetter.populate(unicodes=ICONS)
+    subsetter.populate(unicodes=icons)
     subsetter.subset(font)
     font.flavor = "woff"
     font.save(folder / "_static" / "icons.woff")
@@ -45,12 +142,30 @@ def write_icons(folder) -> None:
 def finish(app, exception):
     if exception or app.builder.format != "html":
         return
-    for page in app.outdir.rglob("*.html"):
-        text = page.read_text(encoding="utf-8")
-        lighter = lighten(text)
+    folder = Path(app.outdir)
+    static = folder / "_static"
+    pages = {path: path.read_text(encoding="utf-8") for path in folder.rglob("*.html")}
+    # What a script puts together from parts it names in parts; the theme's do so for none here.
+    scripts = [
+        path.read_text(encoding="utf-8")
+        for path in static.rglob("*.js")
+        if "mathjax" not in path.parts and "fontawesome" not in path.parts
+    ]
+    styles = Styles(static, set(re.findall(r"[\w-]+", " ".join([*pages.values(), *scripts]))))
+    for path, text in pages.items():
+        lighter = size_pictures(lighten(text), path.parent)
+        found = [(path.parent / href).resolve() for href in SHEET.findall(lighter)]
+        if len(found) > 1 and all(sheet.exists() for sheet in found):
+            name = styles.join(tuple(found))
+            href = posixpath.relpath((static / name).as_posix(), path.parent.as_posix())
+            place = SHEET.search(lighter).start()
+            lighter = SHEET.sub("", lighter)
+            link = f'\n<link rel="stylesheet" href="{href}" />'
+            lighter = lighter[:place] + link + lighter[place:]
         if lighter != text:
-            page.write_text(lighter, encoding="utf-8")
-    write_icons(app.outdir)
+            path.write_text(lighter, encoding="utf-8")
+    if styles.icons:
+        write_icons(folder, styles.icons)
 
 
 def setup(app):
