@@ -50,9 +50,10 @@ def forward(x, state, W, U, b):
 
 
 def backward(d_output, d_state, caches, W, U):
-    """Carry gradients back through `forward`: the equations of chapter 5, a line each.
+    """Carry gradients back through `forward`: the equations of chapter 5.
 
-    `d_output` is (T, B, H), `d_state` an `LSTMState`. Returns a dict: x, h_0, c_0, W, U, b.
+    `d_output` is (T, B, H), `d_state` an `LSTMState`; return a dict of
+    x, h_0, c_0, W, U, b.
     """
     T = len(caches)
     d_x = np.zeros((T, *caches[0].x.shape))

@@ -70,7 +70,8 @@ def open_tab(chromium):
     contexts = []
 
     def open_tab(base, **options):
-        context = chromium.new_context(**options)
+        # What fades in is only half there when a test looks.
+        context = chromium.new_context(**{"reduced_motion": "reduce"} | options)
         contexts.append(context)
         problems = []
 

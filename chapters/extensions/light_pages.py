@@ -23,7 +23,10 @@ from PIL import Image
 
 FONT = "_static/vendor/fontawesome/webfonts/fa-solid-900.ttf"
 ICON_SCRIPT = re.compile(r'\s*<script [^>]*src="[^"]*/fontawesome\.js[^"]*"></script>')
-MATHJAX = re.compile(r'\s*<script [^>]*src="[^"]*/tex-chtml[^"]*"></script>')
+MATHJAX = re.compile(
+    r"\s*<script>window\.MathJax = [^<]*</script>"
+    r'|\s*<script [^>]*src="[^"]*/(?:tex-chtml|scrolling)[^"]*"></script>'
+)
 AT_ONCE = re.compile(
     r"<script (?![^>]*(?:\bdefer\b|\basync\b|documentation_options))(?=[^>]*\bsrc=)"
 )
