@@ -172,5 +172,6 @@ def finish(app, exception):
 
 
 def setup(app):
-    app.connect("build-finished", finish)
+    # Last, for the theme writes the colours of code when all else is done.
+    app.connect("build-finished", finish, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
