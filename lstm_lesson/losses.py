@@ -36,6 +36,12 @@ def mean_squared_error(y: np.ndarray, target: np.ndarray, mask=None) -> tuple[fl
     return float(np.mean(difference * difference)), gradient
 
 
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """Return the logarithms of ``softmax(logits)``, (..., V), over the last axis."""
+    z = logits - logits.max(axis=-1, keepdims=True)  # so that exp can't overflow
+    return z - np.log(np.exp(z).sum(axis=-1, keepdims=True))
+
+
 def softmax_cross_entropy(
     logits: np.ndarray, target: np.ndarray, mask=None
 ) -> tuple[float, np.ndarray]:
@@ -69,8 +75,7 @@ def softmax_cross_entropy(
             f"target: expected 0 to {V - 1}, got {classes.min()} to {classes.max()}; "
             "mask what has no class"
         )
-    z = logits[counts] - logits[counts].max(axis=-1, keepdims=True)  # so that exp can't overflow
-    log_p = z - np.log(np.exp(z).sum(axis=-1, keepdims=True))
+    log_p = log_softmax(logits[counts])
     d_z = np.exp(log_p)
     np.put_along_axis(d_z, classes, np.take_along_axis(d_z, classes, -1) - 1, -1)
     gradient = np.zeros_like(logits)

@@ -27,6 +27,23 @@ def missing(what: str):
     pytest.skip(what)
 
 
+def need_book():
+    """Skip, or fail under CI, where the book is not built."""
+    if not (HTML / "index.html").exists():
+        missing("the book is not built: run `make book` first")
+
+
+def unfold(tab):
+    """Open the dropdowns and solutions of a page, to look at all of it."""
+    tab.evaluate(
+        """() => {
+            for (const box of document.querySelectorAll(".toggle-hidden"))
+                box.classList.remove("toggle-hidden");
+            for (const box of document.querySelectorAll("details")) box.open = true;
+        }"""
+    )
+
+
 class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *args):
         pass
@@ -35,8 +52,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 @pytest.fixture(scope="session")
 def address():
     """The address of the built book, served on a free port of this machine."""
-    if not (HTML / "index.html").exists():
-        missing("the book is not built: run `make book` first")
+    need_book()
     handler = functools.partial(Quiet, directory=HTML)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

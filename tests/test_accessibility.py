@@ -2,7 +2,7 @@
 
 import axe_playwright_python.base as axe
 import pytest
-from browser import PHONE, WIDE
+from browser import PHONE, WIDE, unfold
 from test_pages import name_of, page  # noqa: F401
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
@@ -12,14 +12,7 @@ OPTIONS = {"runOnly": RULES, "resultTypes": ["violations"]}
 def violations(tab) -> list:
     """What axe finds, each as its rule, the elements and what to do about them."""
     tab.evaluate(axe.AXE_SCRIPT)
-    # All of the page: dropdowns and solutions are opened first.
-    tab.evaluate(
-        """() => {
-            for (const box of document.querySelectorAll(".toggle-hidden"))
-                box.classList.remove("toggle-hidden");
-            for (const box of document.querySelectorAll("details")) box.open = true;
-        }"""
-    )
+    unfold(tab)
     found = tab.evaluate("async options => (await axe.run(document, options)).violations", OPTIONS)
     return [
         (rule["id"], node["target"], node["failureSummary"])

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
 import yaml
-from browser import HTML, PHONE, WIDE, missing
+from browser import HTML, PHONE, WIDE, need_book, unfold
 from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).parents[1]
@@ -42,8 +42,7 @@ def parse(path: Path) -> BeautifulSoup:
 
 @pytest.fixture(params=PAGES)
 def page(request) -> Path:
-    if not (HTML / "index.html").exists():
-        missing("the book is not built: run `make book` first")
+    need_book()
     path = HTML / f"{request.param}.html"
     assert path.exists(), f"{request.param} is in _toc.yml, and {path} was not built"
     return path
@@ -111,8 +110,7 @@ def test_page_loads_nothing_that_it_does_not_need(page):
 
 
 def test_stylesheets_load_nothing_from_another_host():
-    if not HTML.exists():
-        missing("the book is not built: run `make book` first")
+    need_book()
     sheets = list(HTML.rglob("*.css"))
     assert sheets
     load = re.compile(r"(?:@import\s+|url\()\s*[\"']?(?:https?:)?//")
@@ -141,10 +139,9 @@ def test_page_works_alone_and_typesets_its_equations(visit, page, source):
 
 def test_pictures_keep_their_shape(visit, page):
     tab, _ = visit(name_of(page), viewport=PHONE)
+    unfold(tab)
     bent = tab.evaluate(
         """async () => {
-            for (const box of document.querySelectorAll(".toggle-hidden"))
-                box.classList.remove("toggle-hidden");
             const pictures = [...document.querySelectorAll("article img")];
             for (const img of pictures) img.loading = "eager";
             await Promise.all(pictures.map(img => img.decode()));
@@ -182,14 +179,10 @@ def test_nothing_is_wider_than_a_phone(visit, page, scheme):
 
 def test_code_fits_a_desk(visit, page):
     tab, _ = visit(name_of(page), viewport=WIDE)
-    # Solutions too: dropdowns are opened first.
+    unfold(tab)
     cut = tab.evaluate(
-        """() => {
-            for (const box of document.querySelectorAll(".toggle-hidden"))
-                box.classList.remove("toggle-hidden");
-            return [...document.querySelectorAll("article .cell pre")]
-                .filter(e => e.scrollWidth > e.clientWidth).map(e => e.textContent);
-        }"""
+        """() => [...document.querySelectorAll("article .cell pre")]
+            .filter(e => e.scrollWidth > e.clientWidth).map(e => e.textContent)"""
     )
     assert cut == []
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import ipywidgets
 import numpy as np
 import pytest
-from browser import HTML, missing
+from browser import HTML, need_book
 from numpy.testing import assert_allclose
 
 from lstm_lesson import widgets
@@ -250,8 +250,7 @@ def pages_with(kind: str) -> list[str]:
 
 
 def page_with(kind: str) -> str:
-    if not (HTML / "index.html").exists():
-        missing("the book is not built: run `make book` first")
+    need_book()
     assert pages_with(kind), f"no built page has a {kind}"
     return pages_with(kind)[0]
 
@@ -276,8 +275,7 @@ def widget(visit):
 
 
 def test_only_a_page_with_a_widget_loads_the_host():
-    if not (HTML / "index.html").exists():
-        missing("the book is not built: run `make book` first")
+    need_book()
     pages = {path: path.read_text(encoding="utf-8") for path in HTML.rglob("*.html")}
     with_view = {path for path, text in pages.items() if "widget-view+json" in text}
     assert with_view and with_view != set(pages)

@@ -13,6 +13,7 @@ from traitlets import Dict, Int, Unicode
 
 from lstm_lesson import characters, plotting
 from lstm_lesson.experiments.gates import correlation
+from lstm_lesson.losses import log_softmax
 from lstm_lesson.validation import check_choice
 from lstm_lesson.widgets.base import LessonWidget, script, style
 
@@ -83,8 +84,7 @@ class Reader(LessonWidget):
             tracked = characters.properties(text)[self.sort]
             scores = correlation(values, tracked[:, None], axis=0)
             order = np.argsort(-np.abs(scores), kind="stable")
-        top = logits.max(axis=1, keepdims=True)
-        log_p = logits - top - np.log(np.exp(logits - top).sum(axis=1, keepdims=True))
+        log_p = log_softmax(logits)
         codes = characters.encode(text)
         surprise = np.concatenate([[0.0], -log_p[np.arange(len(text) - 1), codes[1:]]])
         p = np.exp(log_p[min(self.cursor, len(text) - 1)])
