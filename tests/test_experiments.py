@@ -151,15 +151,15 @@ def test_what_is_appended_is_read_back(tmp_path):
     assert (machine.seconds, machine.numpy) == (1.23, np.__version__)
 
 
-@pytest.mark.parametrize("cut", range(1, 40, 6))
+@pytest.mark.parametrize("cut", range(1, 70, 3))
 def test_a_half_row_is_dropped_and_the_next_one_takes_its_place(tmp_path, cut):
     store = coins(tmp_path)
     for spec in COINS.specs[:3]:
-        store.append(spec, toss(spec)._replace(note="x"), 1.0)
+        store.append(spec, toss(spec), 1.0)  # the note has a line break: the row has two lines
     whole = store.path.read_bytes()
     store.path.write_bytes(whole[:-cut])
     assert list(store.rows()) == list(COINS.specs[:2])
-    store.append(COINS.specs[2], toss(COINS.specs[2])._replace(note="x"), 1.0)
+    store.append(COINS.specs[2], toss(COINS.specs[2]), 1.0)
     assert store.path.read_bytes() == whole
 
 
@@ -228,6 +228,15 @@ def test_a_sweep_killed_twenty_times_ends_with_the_same_rows(undisturbed, tmp_pa
     assert killed >= 15  # the last ones may find nothing left to do
     sweep(COINS, tmp_path)
     assert coins(tmp_path).path.read_bytes() == undisturbed.path.read_bytes()
+
+
+def test_a_sweep_killed_before_it_could_put_its_rows_in_order_is_put_right(undisturbed, tmp_path):
+    store = coins(tmp_path)
+    for spec in reversed(COINS.specs):
+        store.append(spec, toss(spec), 1.0)
+    assert sweep(COINS, tmp_path) == 0
+    assert store.path.read_bytes() == undisturbed.path.read_bytes()
+    assert list(store.seconds()) == list(COINS.specs)
 
 
 def test_a_run_that_raises_stops_the_sweep_and_loses_no_row(tmp_path):

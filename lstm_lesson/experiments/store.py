@@ -71,7 +71,8 @@ class Store:
     def tidy(self, specs) -> None:
         """Put the rows in the order of `specs`, one a spec, others after them.
 
-        Each file is replaced in one move, so that it is the old or the new one at any time.
+        Each file is replaced in one move, so that it is the old or the new one at any time. One
+        that is in order is left alone.
         """
         place = {spec: n for n, spec in enumerate(specs)}
         for path, columns in ((self.path, self.outcome), (self.machines, Machine)):
@@ -79,6 +80,8 @@ class Store:
             ordered = sorted(rows, key=lambda spec: place.get(spec, len(place)))
             head = _line((*self.spec._fields, *columns._fields))
             text = head + "".join(_line((*spec, *rows[spec])) for spec in ordered)
+            if not rows or path.read_bytes() == text.encode():
+                continue
             temporary = path.with_suffix(".part")
             temporary.write_text(text, encoding="utf-8", newline="")
             os.replace(temporary, path)
@@ -95,7 +98,7 @@ def _append(path: Path, spec, values) -> None:
     with open(path, "a+b") as file:
         end = file.seek(0, os.SEEK_END)
         file.seek(0)
-        whole = file.read().rfind(b"\n") + 1
+        whole = _whole(file.read())
         if whole < end:  # the rest of a line whose writer was killed
             file.truncate(whole)
         head = "" if whole else _line((*spec._fields, *values._fields))
@@ -104,12 +107,20 @@ def _append(path: Path, spec, values) -> None:
         os.fsync(file.fileno())
 
 
+def _whole(data: bytes) -> int:
+    """Return the length of the whole lines; a line break between quotation marks ends none."""
+    end = data.rfind(b"\n") + 1
+    while data.count(b'"', 0, end) % 2:
+        end = data.rfind(b"\n", 0, end - 1) + 1
+    return end
+
+
 def _read(path: Path, *kinds: type):
     """Yield one tuple of each kind for each whole line."""
     if not path.exists():
         return
-    text = path.read_bytes().decode()
-    lines = list(csv.reader(io.StringIO(text[: text.rfind("\n") + 1])))
+    data = path.read_bytes()
+    lines = list(csv.reader(io.StringIO(data[: _whole(data)].decode(), newline="")))
     expected = [name for kind in kinds for name in kind._fields]
     if lines and lines[0] != expected:
         raise ValueError(f"{path}: expected the columns {expected}, got {lines[0]}; move it away")

@@ -107,8 +107,7 @@ def sweep(
                 except BaseException:  # don't wait for runs that nobody will store
                     executor.shutdown(wait=False, cancel_futures=True)
                     raise
-            if missing:
-                store.tidy(experiment.specs)
+            store.tidy(experiment.specs)  # also after one that was killed before it could
     except Timeout as error:
         raise ValueError(f"{store.path}: another process is writing to it; wait for it") from error
     return len(missing)
