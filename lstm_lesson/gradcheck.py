@@ -190,7 +190,7 @@ def check(layer: Stack, x: np.ndarray, lengths=None, *, autograd: bool = True, r
 
     _, _, cache = layer.forward(x, start, lengths)
     grads = layer.backward(d_output, cache, d_state)
-    names = ("h_0", "c_0")
+    names = [f"{part}_0" for part in getattr(state, "_fields", ("h",))]
     tensors = {"x": x, **dict(zip(names, _parts(start), strict=False)), **layer.parameters()}
     d_start = dict(zip(names, _parts(grads.state), strict=False))
     ours = {"x": grads.x, **d_start, **grads.params}

@@ -80,6 +80,9 @@ def trace(
     """
     if not isinstance(model, Stack):
         model = interop.from_torch(model)
+    if type(model._cell()) not in _KINDS:
+        name = type(model).__name__
+        raise TypeError(f"model: expected an LSTM, GRU or RNN, got {name}")
     if not -model.num_layers <= layer < model.num_layers:
         raise ValueError(f"layer: expected less than num_layers {model.num_layers}, got {layer}")
     directions = 2 if model.bidirectional else 1
@@ -104,12 +107,15 @@ def trace(
     return traced._replace(gradients=_stack(recorder.kind, recorder.gradients[::-1], run))
 
 
+_KINDS = {LSTMCell: LSTMTrace, GRUCell: GRUTrace, RNNCell: RNNTrace}
+
+
 class _Recorder:
     """A cell that writes down what it does; its steps are those of its one run."""
 
     def __init__(self, cell):
         self.cell, self.values, self.gradients = cell, [], []
-        self.kind = {LSTMCell: LSTMTrace, GRUCell: GRUTrace, RNNCell: RNNTrace}[type(cell)]
+        self.kind = _KINDS[type(cell)]
 
     def forward(self, z_x, z_h, state, params):
         state, cache = self.cell.forward(z_x, z_h, state, params)

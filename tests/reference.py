@@ -3,8 +3,9 @@
 Written with torch tensors only so that autograd gives the gradients; no `torch.nn` layer is used,
 and nothing of `lstm_lesson` but a layer's options and parameters. Sources: Hochreiter and
 Schmidhuber 1997 and Gers et al. 2000 (the cell), Gers et al. 2002 (peepholes), Sak et al. 2014
-(projection), Greff et al. 2017 (coupled gates, removed gates), the ONNX operator specification
-(clip, as ONNX Runtime reads it), Cho et al. 2014 as PyTorch documents it (GRU).
+(projection), Greff et al. 2017 (coupled gates, removed gates, full gate recurrence), the ONNX
+operator specification (clip, as ONNX Runtime reads it), Cho et al. 2014 as PyTorch documents it
+(GRU).
 """
 
 import torch
@@ -66,7 +67,24 @@ def rnn_step(layer, p, x, state):
     return (ACTIVATIONS[layer.nonlinearity](z + p["bias"] if layer.bias else z),)
 
 
-STEPS = {"LSTM": lstm_step, "GRU": gru_step, "RNN": rnn_step}
+def gate_recurrent_step(layer, p, x, state):
+    h, c, gates = state
+    blocks = [slice(k * layer.hidden_size, (k + 1) * layer.hidden_size) for k in range(4)]
+    z = [p["weight_ih"][rows] @ x + p["weight_hh"][rows] @ h + p["bias"][rows] for rows in blocks]
+    for row, k in enumerate((0, 1, 3)):  # i, f, o, each of which sees all three
+        for column in range(3):
+            z[k] = z[k] + p["weight_gates"][blocks[row], blocks[column]] @ gates[blocks[column]]
+    i, f, o = (torch.sigmoid(z[k]) for k in (0, 1, 3))
+    c = f * c + i * torch.tanh(z[2])
+    return o * torch.tanh(c), c, torch.cat([i, f, o])
+
+
+STEPS = {
+    "LSTM": lstm_step,
+    "GateRecurrentLSTM": gate_recurrent_step,
+    "GRU": gru_step,
+    "RNN": rnn_step,
+}
 
 
 def forward(layer, params, x, state, lengths):

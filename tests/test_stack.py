@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import forward as reference_forward
 
-from lstm_lesson import GRU, LSTM, RNN, gradcheck, sequence
+from lstm_lesson import GRU, LSTM, RNN, gradcheck, interop, sequence, trace
 from lstm_lesson.activations import ACTIVATIONS
+from lstm_lesson.experiments.gate_recurrence import GateRecurrentLSTM
 
 # An outlier of every digit is met with a bound; 1e-10 of the largest entry leaves room for sums
 # of a few hundred roundings through unbounded activations.
@@ -98,8 +99,10 @@ def compare_with_reference(layer, x, lengths, rng):
     arriving = [torch.tensor(a) for a in (d_output, *d_last)]
     torch.autograd.backward([expected, *last], arriving)
 
+    kind = type(state)
+
     def pack(a):
-        return type(state)(*a) if len(a) == 2 else a[0]
+        return kind(*a) if issubclass(kind, tuple) else a[0]
 
     results = []
     for checkpoint in (False, True):
@@ -143,11 +146,46 @@ def test_plain_layers_equal_a_second_implementation(kind, way, bias, T, B, D, H,
     compare_with_reference(layer, x, rng.integers(1, T + 1, B), rng)
 
 
-@pytest.mark.parametrize("kind", [RNN, GRU, LSTM])
-def test_central_differences_agree(kind):
-    layer, rng = build(kind, {"num_layers": 2, "bidirectional": True}, 2, 3, 0)
-    table = gradcheck.check(layer, rng.normal(size=(4, 3, 2)), lengths=[4, 1, 3])
+@given(st.integers(1, 2), *[st.integers(1, n) for n in (6, 3, 3, 4)], st.integers(0))
+def test_full_gate_recurrence_equals_a_second_implementation(layers, T, B, D, H, seed):
+    layer, rng = build(GateRecurrentLSTM, {"num_layers": layers}, D, H, seed)
+    x = draw_input(layer, T, B, rng)
+    compare_with_reference(layer, x, rng.integers(1, T + 1, B), rng)
+
+
+def test_full_gate_recurrence_is_for_this_package_alone():
+    layer = GateRecurrentLSTM(2, 3)
+    for convert in (interop.to_torch, interop.to_onnx, interop.to_keras, trace_of_zeros):
+        with pytest.raises(TypeError, match=r"expected an.*got GateRecurrentLSTM"):
+            convert(layer)
+    with pytest.raises(TypeError, match=r"expected GateRecurrentState\(h, c, gates\)"):
+        layer.forward(np.zeros((1, 1, 2), np.float32), (np.zeros((1, 1, 3), np.float32),) * 2)
+
+
+def trace_of_zeros(layer):
+    return trace(layer, np.zeros((1, 1, 2), np.float32))
+
+
+def test_full_gate_recurrence_starts_as_the_plain_lstm():
+    plain, rng = LSTM(2, 5, dtype=np.float64, rng=3), np.random.default_rng(0)
+    layer, x = GateRecurrentLSTM(2, 5, dtype=np.float64, rng=3), rng.normal(size=(7, 4, 2))
+    np.testing.assert_allclose(layer.forward(x)[0], plain.forward(x)[0], rtol=1e-13)
+    assert layer.num_parameters == plain.num_parameters + (3 * 5) ** 2
+    layer.parameters()["weight_gates_l0"][...] = rng.normal(size=(15, 15))
+    assert np.abs(layer.forward(x)[0] - plain.forward(x)[0]).max() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [(k, {"num_layers": 2, "bidirectional": True}) for k in (RNN, GRU, LSTM)]
+    + [(GateRecurrentLSTM, {"num_layers": 2})],
+)
+def test_central_differences_agree(kind, options):
+    layer, rng = build(kind, options, 2, 3, 0)
+    x, known = rng.normal(size=(4, 3, 2)), kind is not GateRecurrentLSTM
+    table = gradcheck.check(layer, x, lengths=[4, 1, 3], autograd=known)
     assert table.passed
+    assert len(table.rows) == 1 + len(layer.parameters()) + len(layer._state_sizes())
 
 
 @given(st.integers(0), st.sampled_from([RNN, GRU, LSTM]), ways)

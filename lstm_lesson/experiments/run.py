@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lstm_lesson import layers
+from lstm_lesson.experiments.gate_recurrence import GateRecurrentLSTM
 from lstm_lesson.initializers import chrono
 from lstm_lesson.models import Batch, SequenceModel, TorchModel
 from lstm_lesson.optim import Adam, clip_by_norm
@@ -16,7 +17,7 @@ from lstm_lesson.tasks import Task
 from lstm_lesson.tasks import task as find_task
 from lstm_lesson.validation import check_choice
 
-LAYERS = {"LSTM": layers.LSTM, "GRU": layers.GRU, "RNN": layers.RNN}
+LAYERS = {kind.__name__: kind for kind in (layers.LSTM, layers.GRU, layers.RNN, GateRecurrentLSTM)}
 VALIDATION, TEST = 512, 2048  # sequences
 CHECKS, CURVE = 40, 20  # validations in the whole budget, and how many of them are kept
 
@@ -27,7 +28,7 @@ class Spec(NamedTuple):
     arm: str  # what is compared, by name
     task: str  # of `lstm_lesson.tasks.TASKS`
     T: int  # its lag
-    layer: str  # "LSTM", "GRU" or "RNN"
+    layer: str  # a name in `LAYERS`
     hidden_size: int
     options: str  # of the layer, as JSON; an LSTM's "chrono" is the longest lag, and a GRU's
     # "update_bias" the initial bias of its update gate

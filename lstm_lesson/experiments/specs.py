@@ -171,6 +171,7 @@ REMOVE_ONE_PIECE = Experiment(
             "no output activation": {"hidden_activation": "identity"},
             "coupled gates": {"couple_input_forget": True},
             "peepholes": {"peephole": True},
+            "full gate recurrence": {"layer": "GateRecurrentLSTM"},
             "GRU": {"layer": "GRU", "hidden_size": "matched"},
             "GRU, update bias 1": {"layer": "GRU", "hidden_size": "matched", "update_bias": 1.0},
         },

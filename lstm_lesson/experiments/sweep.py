@@ -114,17 +114,17 @@ def sweep(
 
 
 def timed(run: Callable, spec) -> tuple:
-    """Return the outcome of a run and the seconds that it took."""
-    start = time.perf_counter()
+    """Return the outcome of a run and its seconds.
+
+    They are seconds of the processor, which other work on the machine hardly stretches.
+    """
+    start = time.process_time()
     outcome = run(spec)
-    return outcome, time.perf_counter() - start
+    return outcome, time.process_time() - start
 
 
 def timed_together(run_together: Callable, specs: tuple) -> list[tuple]:
-    """Return the outcome of each run and its share of the seconds, by sequences trained on.
-
-    They are seconds of the processor, which other work on the machine doesn't stretch.
-    """
+    """Return the outcome of each run and its share of the seconds, by sequences trained on."""
     start = time.process_time()
     outcomes = run_together(specs)
     seconds = time.process_time() - start

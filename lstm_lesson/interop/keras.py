@@ -79,7 +79,7 @@ def to_keras(layer: LSTM | GRU) -> list[np.ndarray]:
     ValueError
         If it has several layers or an option that Keras's layer lacks.
     """
-    if not isinstance(layer, (LSTM, GRU)):
+    if type(layer) not in (LSTM, GRU):
         raise TypeError(f"layer: expected an LSTM or a GRU, got {type(layer).__name__}")
     # Activations and direction are arguments of Keras's layer, not weights.
     allowed = ("bias", "batch_first", "bidirectional", "reverse", "gate_activation")

@@ -133,7 +133,7 @@ def to_onnx(layer: Stack) -> OnnxOperator:
         If it has several layers or an option that the operator lacks.
     """
     op_type = type(layer).__name__
-    if not isinstance(layer, Stack):
+    if op_type not in _ROLES or not isinstance(layer, Stack):
         raise TypeError(f"layer: expected an LSTM, GRU or RNN, got {op_type}")
     roles = _ROLES[op_type]
     allowed = ("bias", "batch_first", "bidirectional", "reverse", *roles)

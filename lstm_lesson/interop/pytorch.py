@@ -76,7 +76,7 @@ def to_torch(layer: Stack) -> torch.nn.LSTM | torch.nn.GRU | torch.nn.RNN:
     import torch
 
     kind = type(layer).__name__
-    if not isinstance(layer, Stack):
+    if kind not in _KINDS or not isinstance(layer, Stack):
         raise TypeError(f"layer: expected an lstm_lesson.LSTM, GRU or RNN, got {kind}")
     extra = _KINDS[kind][1]
     check_lacking(layer, "PyTorch", (*_SHARED, *extra))

@@ -1,0 +1,94 @@
+"""An LSTM whose gates also see the gates of the step before: full gate recurrence.
+
+Greff et al. 2017 took this eighth variant from the cell of 1997, whose gates were connected so. No
+library has it, and the book needs it for one experiment (chapter 16).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from lstm_lesson.layers import LSTM
+from lstm_lesson.variants import LSTMCell
+
+
+class GateRecurrentState(NamedTuple):
+    """What the layer carries from one step to the next, (layers, B, ...)."""
+
+    h: np.ndarray  # hidden state, (layers, B, H)
+    c: np.ndarray  # cell state, same shape
+    gates: np.ndarray  # i, f, o side by side, (layers, B, 3H)
+
+
+@dataclass(frozen=True)
+class GateRecurrentCell(LSTMCell):
+    """The plain LSTM cell, with ``R [i, f, o]_prev`` added to the pre-activations of i, f, o.
+
+    ``params["weight_gates"]`` is R, (..., 3H, 3H). State and cache have a third and a second part,
+    the gates: after the step and before it.
+    """
+
+    def forward(self, z_x, z_h, state, params):
+        """Return the new state ``(h, c, gates)`` and the cache, of it and of the gates before."""
+        h, c, before = state
+        H = c.shape[-1]
+        from_gates = before @ params["weight_gates"].swapaxes(-1, -2)
+        z = z_x + z_h
+        z[..., : 2 * H] += from_gates[..., : 2 * H]
+        z[..., 3 * H :] += from_gates[..., 2 * H :]
+        (h, c), parts = super().forward(z, 0, (h, c), params)
+        return (h, c, np.concatenate([parts.i, parts.f, parts.o], axis=-1)), (parts, before)
+
+    def backward(self, d_state, cache, params):
+        """Return ``d_z_x, d_z_h``, the direct gradients of the old state, and of the extras."""
+        parts, before = cache
+        d_z, _, d_direct, extras = super().backward(d_state, parts, params)
+        H = parts.c.shape[-1]
+        d_sum = np.concatenate([d_z[..., : 2 * H], d_z[..., 3 * H :]], axis=-1)  # of i, f, o
+        extras["weight_gates"] = d_sum.swapaxes(-1, -2) @ before
+        return d_z, d_z, (*d_direct, d_sum @ params["weight_gates"]), extras
+
+    def gradients(self, d_state, parts, params):
+        """Return the total derivatives ``(d_i, d_f, d_g, d_o, d_c, d_h)``, (..., B, H) each."""
+        *d_state, d_gates = d_state
+        d_i, d_f, d_g, d_o, d_c, d_h = super().gradients(d_state, parts, params)
+        next_i, next_f, next_o = np.split(d_gates, 3, axis=-1)  # through the next step's gates
+        return d_i + next_i, d_f + next_f, d_g, d_o + next_o, d_c, d_h
+
+
+class GateRecurrentLSTM(LSTM):
+    """A layer of `GateRecurrentCell`; arguments are those of `LSTM` that it names.
+
+    Its extra parameter ``weight_gates_l0`` (3H, 3H), rows and columns i, f, o, starts at zero, as
+    peepholes do: before training it is the plain LSTM. The gates before the first step are zero.
+    """
+
+    def __init__(
+        self, input_size, hidden_size, num_layers=1, *, forget_bias=1.0, dtype=np.float32, rng=0
+    ):
+        super().__init__(
+            input_size, hidden_size, num_layers, forget_bias=forget_bias, dtype=dtype, rng=rng
+        )
+
+    def _extra_shapes(self):
+        return {"weight_gates": (3 * self.hidden_size, 3 * self.hidden_size)}
+
+    def _cell(self):
+        return GateRecurrentCell()
+
+    def _state_sizes(self):
+        return (self.hidden_size, self.hidden_size, 3 * self.hidden_size)
+
+    def _pack_state(self, parts):
+        return GateRecurrentState(*parts)
+
+    def _unpack_state(self, name, state):
+        if not isinstance(state, tuple) or len(state) != 3:
+            raise TypeError(
+                f"{name}: expected GateRecurrentState(h, c, gates), a tuple of three arrays, "
+                f"got {type(state).__name__}"
+            )
+        return {f"{name}.{part}": a for part, a in zip(("h", "c", "gates"), state, strict=True)}
