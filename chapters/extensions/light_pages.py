@@ -25,7 +25,7 @@ FONT = "_static/vendor/fontawesome/webfonts/fa-solid-900.ttf"
 ICON_SCRIPT = re.compile(r'\s*<script [^>]*src="[^"]*/fontawesome\.js[^"]*"></script>')
 MATHJAX = re.compile(
     r"\s*<script>window\.MathJax = [^<]*</script>"
-    r'|\s*<script [^>]*src="[^"]*/(?:tex-chtml|scrolling)[^"]*"></script>'
+    r'|\s*<script [^>]*src="[^"]*/(?:tex-chtml|equations)[^"]*"></script>'
 )
 AT_ONCE = re.compile(
     r"<script (?![^>]*(?:\bdefer\b|\basync\b|documentation_options))(?=[^>]*\bsrc=)"
