@@ -73,7 +73,7 @@ def gate_recurrent_step(layer, p, x, state):
     z = [p["weight_ih"][rows] @ x + p["weight_hh"][rows] @ h + p["bias"][rows] for rows in blocks]
     for row, k in enumerate((0, 1, 3)):  # i, f, o, each of which sees all three
         for column in range(3):
-            z[k] = z[k] + p["weight_gates"][blocks[row], blocks[column]] @ gates[blocks[column]]
+            z[k] = z[k] + p["weight_gg"][blocks[row], blocks[column]] @ gates[blocks[column]]
     i, f, o = (torch.sigmoid(z[k]) for k in (0, 1, 3))
     c = f * c + i * torch.tanh(z[2])
     return o * torch.tanh(c), c, torch.cat([i, f, o])

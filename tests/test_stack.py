@@ -171,7 +171,7 @@ def test_full_gate_recurrence_starts_as_the_plain_lstm():
     layer, x = GateRecurrentLSTM(2, 5, dtype=np.float64, rng=3), rng.normal(size=(7, 4, 2))
     np.testing.assert_allclose(layer.forward(x)[0], plain.forward(x)[0], rtol=1e-13)
     assert layer.num_parameters == plain.num_parameters + (3 * 5) ** 2
-    layer.parameters()["weight_gates_l0"][...] = rng.normal(size=(15, 15))
+    layer.parameters()["weight_gg_l0"][...] = rng.normal(size=(15, 15))
     assert np.abs(layer.forward(x)[0] - plain.forward(x)[0]).max() > 0.1
 
 

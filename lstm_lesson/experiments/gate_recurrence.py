@@ -27,7 +27,7 @@ class GateRecurrentState(NamedTuple):
 class GateRecurrentCell(LSTMCell):
     """The plain LSTM cell, with ``R [i, f, o]_prev`` added to the pre-activations of i, f, o.
 
-    ``params["weight_gates"]`` is R, (..., 3H, 3H). State and cache have a third and a second part,
+    ``params["weight_gg"]`` is R, (..., 3H, 3H). State and cache have a third and a second part,
     the gates: after the step and before it.
     """
 
@@ -35,7 +35,7 @@ class GateRecurrentCell(LSTMCell):
         """Return the new state ``(h, c, gates)`` and the cache, of it and of the gates before."""
         h, c, before = state
         H = c.shape[-1]
-        from_gates = before @ params["weight_gates"].swapaxes(-1, -2)
+        from_gates = before @ params["weight_gg"].swapaxes(-1, -2)
         z = z_x + z_h
         z[..., : 2 * H] += from_gates[..., : 2 * H]
         z[..., 3 * H :] += from_gates[..., 2 * H :]
@@ -48,8 +48,8 @@ class GateRecurrentCell(LSTMCell):
         d_z, _, d_direct, extras = super().backward(d_state, parts, params)
         H = parts.c.shape[-1]
         d_sum = np.concatenate([d_z[..., : 2 * H], d_z[..., 3 * H :]], axis=-1)  # of i, f, o
-        extras["weight_gates"] = d_sum.swapaxes(-1, -2) @ before
-        return d_z, d_z, (*d_direct, d_sum @ params["weight_gates"]), extras
+        extras["weight_gg"] = d_sum.swapaxes(-1, -2) @ before
+        return d_z, d_z, (*d_direct, d_sum @ params["weight_gg"]), extras
 
     def gradients(self, d_state, parts, params):
         """Return the total derivatives ``(d_i, d_f, d_g, d_o, d_c, d_h)``, (..., B, H) each."""
@@ -62,7 +62,7 @@ class GateRecurrentCell(LSTMCell):
 class GateRecurrentLSTM(LSTM):
     """A layer of `GateRecurrentCell`; arguments are those of `LSTM` that it names.
 
-    Its extra parameter ``weight_gates_l0`` (3H, 3H), rows and columns i, f, o, starts at zero, as
+    Its extra parameter ``weight_gg_l0`` (3H, 3H), rows and columns i, f, o, starts at zero, as
     peepholes do: before training it is the plain LSTM. The gates before the first step are zero.
     """
 
@@ -74,7 +74,7 @@ class GateRecurrentLSTM(LSTM):
         )
 
     def _extra_shapes(self):
-        return {"weight_gates": (3 * self.hidden_size, 3 * self.hidden_size)}
+        return {"weight_gg": (3 * self.hidden_size, 3 * self.hidden_size)}
 
     def _cell(self):
         return GateRecurrentCell()
