@@ -8,6 +8,9 @@ Rows are in FOLDER/NAME.csv, one a run; what they ran on is in FOLDER/NAME.machi
 
   lstm-lesson experiments list
   lstm-lesson experiments run start_it_well --jobs 2"""
+LIST = """\
+Print a line for each experiment: runs, stored, hours on two cores, and how many without the long
+lags, which `run --short` leaves out."""
 RUN = """\
 Run what is not stored yet, in processes of one thread each or on a Dask cluster whose workers have
 this package. Killed at any moment and started again, it goes on: nothing finished is lost.
@@ -29,7 +32,7 @@ def add_to(groups, raw: dict) -> None:
         parser.set_defaults(run=run, parser=parser)
         return parser.add_argument
 
-    add(_list, "list", "Print a line for each experiment: runs, stored, hours on two cores.")
+    add(_list, "list", LIST)
     option = add(_run, "run", RUN)
     option("name", metavar="NAME", help="an experiment of `list`, or all")
     option("--jobs", type=int, default=1, metavar="N", help="processes, default %(default)s")
@@ -37,6 +40,7 @@ def add_to(groups, raw: dict) -> None:
     option("--seeds", type=int, nargs="+", default=(), metavar="SEED", help="these only")
     only = {"action": "append", "default": [], "metavar": "FIELD=VALUE"}
     option("--only", help="runs that have it; give it again for more conditions", **only)
+    option("--short", action="store_true", help="leave out the long lags (see `list`)")
     option("--quiet", action="store_true", help="show no progress bar")
     option = add(
         _plot, "plot", "Draw the figures under plots/ from the rows, the same bytes each time."
@@ -51,19 +55,24 @@ def _list(args) -> int:
 
     from lstm_lesson.experiments.specs import EXPERIMENTS
 
-    print(f"{'name':<20} {'runs':>6} {'stored':>7} {'hours':>6}  about")
-    total = np.zeros(3)
+    line = "{:<20} {:>6.0f} {:>7.0f} {:>6.2f} {:>6.2f}  {}"
+    print(f"{'name':<20} {'runs':>6} {'stored':>7} {'hours':>6} {'short':>6}  about")
+    total = np.zeros(4)
     for experiment in EXPERIMENTS.values():
-        store = experiment.store(args.folder)
-        stored = store.rows().keys() & set(experiment.specs)
-        seconds = [machine.seconds for machine in store.seconds().values()]
-        hours = experiment.minutes / 60
-        if stored:  # what is measured, with as much for each run that is missing
-            hours = sum(seconds) / len(seconds) * len(experiment.specs) / 2 / 3600
-        total += len(experiment.specs), len(stored), hours
-        line = f"{experiment.name:<20} {len(experiment.specs):>6} {len(stored):>7} {hours:>6.2f}"
-        print(f"{line}  {experiment.about}", flush=True)
-    print("{:<20} {:>6.0f} {:>7.0f} {:>6.2f}".format("all", *total))
+        specs, store = experiment.specs, experiment.store(args.folder)
+        stored = store.rows().keys() & set(specs)
+        seconds = {spec: machine.seconds for spec, machine in store.seconds().items()}
+        # As measured; a run that is missing takes as long as the others, or as was estimated.
+        mean = experiment.minutes * 60 * 2 / len(specs)
+        mean = sum(seconds.values()) / len(seconds) if seconds else mean
+        hours = [
+            sum(seconds.get(spec, mean) for spec in chosen) / 2 / 3600
+            for chosen in (specs, experiment.chosen(short=True))
+        ]
+        numbers = np.array([len(specs), len(stored), *hours])
+        total += numbers
+        print(line.format(experiment.name, *numbers, experiment.about), flush=True)
+    print(line.format("all", *total, "").rstrip())
     return 0
 
 
@@ -74,7 +83,8 @@ def _run(args) -> int:
     chosen = EXPERIMENTS.values() if args.name == "all" else [experiment(args.name)]
     for one in chosen:
         how = {"jobs": args.jobs, "scheduler": args.scheduler, "progress": not args.quiet}
-        count = sweep(one, args.folder, seeds=args.seeds, only=args.only, **how)
+        how |= {"seeds": args.seeds, "only": args.only, "short": args.short}
+        count = sweep(one, args.folder, **how)
         print(f"{one.store(args.folder).path}: {count} runs added", flush=True)
     return 0
 

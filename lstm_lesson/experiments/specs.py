@@ -70,6 +70,7 @@ START_IT_WELL = Experiment(
     run=run,
     outcome=Outcome,
     minutes=40,
+    long_lag=100,
 )
 
 LSTM_AGAINST_RNN = Experiment(
@@ -156,6 +157,7 @@ STRETCH_THE_LAG = Experiment(
     run=run,
     outcome=Outcome,
     minutes=90,
+    long_lag=100,
 )
 
 REMOVE_ONE_PIECE = Experiment(

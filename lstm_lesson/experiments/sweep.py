@@ -32,17 +32,22 @@ class Experiment(NamedTuple):
     # a spec to what those have in common that can be run so.
     run_together: Callable | None = None
     alike: Callable | None = None
+    long_lag: float = float("inf")  # runs with this lag or a longer one can be left out of a rerun
 
     def store(self, folder) -> Store:
         """Return its rows in a folder."""
         return Store(folder, self.name, type(self.specs[0]), self.outcome)
 
-    def chosen(self, seeds: Iterable[int] = (), only: Iterable[str] = ()) -> list:
+    def chosen(
+        self, seeds: Iterable[int] = (), only: Iterable[str] = (), short: bool = False
+    ) -> list:
         """Return the specs of these seeds, by default all, for which each ``field=value`` holds.
 
-        Raises ValueError if a field is none of a spec, or nothing is left.
+        With `short`, those below the long lags. Raises ValueError if a field is none of a spec, or
+        nothing is left.
         """
-        specs, seeds = list(self.specs), set(seeds)
+        seeds = set(seeds)
+        specs = [spec for spec in self.specs if not (short and spec.T >= self.long_lag)]
         if seeds:
             specs = [spec for spec in specs if spec.seed in seeds]
         for condition in only:
@@ -52,7 +57,8 @@ class Experiment(NamedTuple):
                 raise ValueError(f"only: expected field=value of {known}; got {condition!r}")
             specs = [spec for spec in specs if str(getattr(spec, field)) == value]
         if not specs:
-            raise ValueError(f"{self.name}: no run has seeds {sorted(seeds)} and {list(only)}")
+            wanted = f"seeds {sorted(seeds)} and {[*only, *(['a short lag'] if short else [])]}"
+            raise ValueError(f"{self.name}: no run has {wanted}")
         return specs
 
     def groups(self, specs: Iterable) -> list[tuple]:
@@ -73,7 +79,8 @@ class Experiment(NamedTuple):
 
 def sweep(
     experiment: Experiment, folder, *, jobs: int = 1, scheduler: str | None = None,
-    seeds: Iterable[int] = (), only: Iterable[str] = (), progress: bool = False,
+    seeds: Iterable[int] = (), only: Iterable[str] = (), short: bool = False,
+    progress: bool = False,
 ) -> int:  # fmt: skip
     """Run what isn't stored yet, store each outcome as it comes, and return how many there were.
 
@@ -82,13 +89,13 @@ def sweep(
     experiment, folder : what to run, and where its rows are.
     jobs : processes on this machine, one thread each.
     scheduler : address of a Dask scheduler, ``tcp://host:port``, to run there instead.
-    seeds, only : as for `Experiment.chosen`.
+    seeds, only, short : as for `Experiment.chosen`.
     progress : whether to show a bar on stderr.
 
     Killed at any moment and started again, it goes on with what is missing: a run is stored whole
     or not at all. Raises ValueError if another process is writing these rows.
     """
-    chosen = experiment.chosen(seeds, only)
+    chosen = experiment.chosen(seeds, only, short)
     store = experiment.store(folder)
     try:
         with store.lock():
