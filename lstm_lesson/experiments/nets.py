@@ -1,7 +1,8 @@
-"""The small networks of `replicas`: initial values, outputs, gradients, each with replicas S.
+"""The small networks that Adam trains as `replicas`: initial values, outputs, gradients.
 
 A network is given by fields of a `ReplicaSpec`; its parameters are a dict of arrays
-(S, rows, columns). The rule of 1997 is in `truncate`. Introduced in chapter 17.
+(S, rows, columns), with replicas S. What the rule of 1997 trains is in `original`. Introduced in
+chapter 17.
 """
 
 from __future__ import annotations
@@ -19,12 +20,6 @@ from lstm_lesson.kernels import LSTMKernel, StepKernel
 from lstm_lesson.variants import LSTMCell
 
 HELD = 1000.0  # bias that holds a gate at 1, to the last digit
-VARIANTS = {  # what is not the plain LSTM's
-    "bare": LSTMCell(
-        cell_activation="sigmoid", hidden_activation="identity", remove_gates=("f", "o")
-    ),
-    "peephole": LSTMCell(),
-}
 
 
 class ReplicaSpec(NamedTuple):
@@ -33,11 +28,11 @@ class ReplicaSpec(NamedTuple):
     arm: str  # what is compared, by name
     task: str  # of `lstm_lesson.classics.CLASSICS`
     T: int  # its lag
-    cell: str  # "1997": no forget gate; "bare": no output gate either, a logistic g and h(c) = c;
-    # "LSTM": the plain one; "peephole": with these
-    rule: str  # "1997": truncated gradient, one sequence a step, logistic outputs; or "Adam"
-    hidden_size: int
-    biases: str  # initial ones of gates, as JSON: {"i": one a unit}, or {"chrono": longest lag}
+    cell: str  # of the rule of 1997 a name in `original.CELLS`; of Adam "1997", without a forget
+    # gate, "LSTM", the plain one, or "peephole", with these
+    rule: str  # "1997", or "Adam"
+    hidden_size: int  # cells
+    biases: str  # initial ones of gates, as JSON: {"i": one a gate}, or {"chrono": longest lag}
     lr: float
     batch_size: int
     budget: int  # sequences at most; of a stream, pieces
@@ -54,12 +49,12 @@ def initial(spec: ReplicaSpec, rng) -> dict[str, np.ndarray]:
 
     The 1997 cell has ``g(z) = 2 tanh(z / 2)`` and ``h(c) = tanh(c / 2)``. Halve the weights of the
     candidate and the cell state, and it is the plain cell: so it is kept, and its forget gate is
-    held at 1 by a bias whose gradient is 0. The "bare" one is that of experiment 2a.
+    held at 1 by a bias whose gradient is 0.
     """
     task, H = classic(spec.task), spec.hidden_size
     D, V = task.input_size(spec.T), task.output_size(spec.T)
     seen = H + D if task.shortcut else H
-    if spec.cell in ("1997", "bare"):
+    if spec.cell == "1997":
         bound = 0.2 if spec.task in ("embedded_reber", "noise_free_lag") else 0.1
 
         def draw(*shape):
@@ -69,7 +64,7 @@ def initial(spec: ReplicaSpec, rng) -> dict[str, np.ndarray]:
             "weight_ih": draw(4 * H, D), "weight_hh": draw(4 * H, H), "bias": draw(4 * H, 1),
             "head_weight": draw(V, seen), "head_bias": draw(V, 1),
         }  # fmt: skip
-        for name in ("weight_ih", "weight_hh", "bias") if spec.cell == "1997" else ():
+        for name in ("weight_ih", "weight_hh", "bias"):
             params[name][2 * H : 3 * H] /= 2
             params[name][H : 2 * H] = HELD if name == "bias" else 0
     else:
@@ -98,33 +93,34 @@ def forward(spec: ReplicaSpec, params, x, state=None, keep=True):
     if state is None:
         state = (np.zeros((S, B, spec.hidden_size)),) * 2
     inner = {name: p for name, p in params.items() if not name.startswith("head")}
-    kernel = StepKernel(VARIANTS[spec.cell]) if spec.cell in VARIANTS else LSTMKernel()
+    kernel = StepKernel(LSTMCell()) if spec.cell == "peephole" else LSTMKernel()
     hidden, state, cache = sequence.forward(kernel, x, state, inner, keep=keep)
     if classic(spec.task).shortcut:
         hidden = np.concatenate([hidden, x], axis=-1)
     z = hidden @ params["head_weight"].swapaxes(-1, -2) + params["head_bias"].swapaxes(-1, -2)
-    if spec.rule == "1997" or classic(spec.task).output_size(spec.T) == 1:
+    if classic(spec.task).output_size(spec.T) == 1:
         return sigmoid(z), state, hidden, cache
     z -= z.max(axis=-1, keepdims=True)
     e = np.exp(z)
     return e / e.sum(axis=-1, keepdims=True), state, hidden, cache
 
 
-def gradients(spec: ReplicaSpec, params, drawn: Drawn, state=None):
+def gradients(spec: ReplicaSpec, params, drawn: Drawn, state=None, *, cut: bool = False):
     """Return outputs, the gradients of each replica's loss, and the last state.
 
-    Under the rule of 1997 the loss is half the squared error, summed; otherwise the mean over what
-    counts of the cross-entropy, or of half the squared error where there is one output that gives
-    a value.
+    The loss is the mean over what counts of the cross-entropy, or of half the squared error where
+    there is one output that gives a value. With `cut`, errors that reach a gate or a candidate go
+    no further back, as under the rule of 1997.
     """
     y, state, hidden, cache = forward(spec, params, drawn.x, state)
     H, d_z = spec.hidden_size, np.where(drawn.mask[..., None], y - drawn.target, 0.0)
-    if spec.rule == "1997" or (y.shape[-1] == 1 and not classic(spec.task).entropy):
+    if y.shape[-1] == 1 and not classic(spec.task).entropy:
         d_z *= y * (1 - y)
-    if spec.rule == "Adam":
-        d_z /= drawn.mask.sum(axis=(0, 2))[:, None, None]
-    else:
-        cache = truncate(cache, H)
+    d_z /= drawn.mask.sum(axis=(0, 2))[:, None, None]
+    if cut:  # as if on the way back, and there alone, the recurrent weights were zero
+        packed = cache.weights.packed.copy(order="K")
+        packed[..., :H] = 0
+        cache = cache._replace(weights=cache.weights._replace(packed=packed))
     flat = np.moveaxis(d_z, 0, 1).reshape(d_z.shape[1], -1, d_z.shape[-1])  # (S, L * B, V)
     seen = np.moveaxis(hidden, 0, 1).reshape(d_z.shape[1], -1, hidden.shape[-1])
     d_hidden = (d_z @ params["head_weight"])[..., :H]
@@ -133,17 +129,3 @@ def gradients(spec: ReplicaSpec, params, drawn: Drawn, state=None):
     grads["head_weight"] = flat.swapaxes(-1, -2) @ seen
     grads["head_bias"] = flat.sum(axis=1)[..., None]
     return y, grads, state if classic(spec.task).continual else None
-
-
-def truncate(cache, H: int):
-    """Return the cache of an `LSTMKernel` with which `backward` follows the cell state alone.
-
-    Errors that reach a gate or a candidate go no further back, the rule of 1997: it is as if on the
-    way back, and there alone, the recurrent weights were zero.
-    """
-    if isinstance(cache.weights, dict):  # of a `StepKernel`
-        weights = cache.weights | {"weight_hh": np.zeros_like(cache.weights["weight_hh"])}
-        return cache._replace(weights=weights)
-    packed = cache.weights.packed.copy(order="K")
-    packed[..., :H] = 0
-    return cache._replace(weights=cache.weights._replace(packed=packed))

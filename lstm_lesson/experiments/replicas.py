@@ -12,12 +12,12 @@ from typing import NamedTuple
 import numpy as np
 
 from lstm_lesson.classics import Classic, Drawn, classic
-from lstm_lesson.experiments.nets import ReplicaSpec, forward, gradients, initial
+from lstm_lesson.experiments import nets, original
+from lstm_lesson.experiments.nets import ReplicaSpec
 from lstm_lesson.optim import Adam
 from lstm_lesson.validation import check_choice
 
-CELLS = ("1997", "bare", "LSTM", "peephole")
-RULES = ("1997", "Adam")
+CELLS = {"1997": tuple(original.CELLS), "Adam": ("1997", "LSTM", "peephole")}  # of each rule
 CLIP = 1.0  # bound of a replica's gradient norm, under Adam
 DRAWN = 64  # sequences drawn at once
 PIECE = 50  # steps of a stream between two updates, where the gradient is cut, too
@@ -65,11 +65,12 @@ class _Replicas:
     def __init__(self, specs: Sequence[ReplicaSpec]):
         self.specs, self.spec = list(specs), specs[0]
         self.task: Classic = classic(self.spec.task)
-        check_choice("cell", self.spec.cell, CELLS)
-        check_choice("rule", self.spec.rule, RULES)
+        check_choice("cell", self.spec.cell, CELLS[check_choice("rule", self.spec.rule, CELLS)])
+        self.old = self.spec.rule == "1997"
         seeds = [np.random.SeedSequence(spec.seed).spawn(3) for spec in specs]
         first, train, test = zip(*([np.random.default_rng(s) for s in trio] for trio in seeds),
                                  strict=True)  # fmt: skip
+        initial = (original if self.old else nets).initial
         each = [initial(self.spec, rng) for rng in first]
         self.params = {name: np.stack([p[name] for p in each]) for name in each[0]}
         self.train_rngs, self.test_rngs = train, test
@@ -92,13 +93,18 @@ class _Replicas:
         B, seen, checked = self.spec.batch_size, 0, np.zeros(len(self.specs), int)
         steps = self.spec.steps
         for step, drawn in enumerate(self._batches(steps)):
-            y, grads, self.state = gradients(self.spec, self.params, drawn, self.state)
+            if self.old:
+                y = original.learn(self.spec, self.params, drawn, self.lr)
+                finite = np.isfinite(y).all(axis=(0, 2, 3))
+            else:
+                y, grads, self.state = nets.gradients(self.spec, self.params, drawn, self.state)
+                finite = np.isfinite(_norms(grads))
             self._note(y, drawn, seen)
             seen += B
-            finite = np.isfinite(_norms(grads))
             for run in self.going[~finite]:
                 self._finish(run, "diverged", seen, 0)
-            self._update(grads, 1 - step / steps if self.task.continual else 1.0)
+            if not self.old:
+                self._update(grads, 1 - step / steps if self.task.continual else 1.0)
             done = self._meets_rule() if seen >= self.wrong.shape[1] else np.zeros(0, int)
             for run in done[finite[np.searchsorted(self.going, done)]]:
                 if self.task.fixed and seen - checked[run] < self.task.window:
@@ -165,19 +171,12 @@ class _Replicas:
     def _outputs(self, run: int, drawn: Drawn) -> np.ndarray:
         s = np.searchsorted(self.going, run)
         params = {name: p[s : s + 1] for name, p in self.params.items()}
-        y, _ = forward(self.spec, params, drawn.x[:, None], keep=False)[:2]
-        return y[:, 0]
+        if self.old:
+            return original.forward(self.spec, params, drawn.x[:, None])[:, 0]
+        return nets.forward(self.spec, params, drawn.x[:, None], keep=False)[0][:, 0]
 
     def _update(self, grads, share: float) -> None:
         """Take one step of each run; `share` of its learning rate."""
-        if self.spec.rule == "1997":
-            H = self.spec.hidden_size
-            for name, p in self.params.items():
-                scale = np.ones((p.shape[1], 1))
-                if self.spec.cell == "1997" and not name.startswith("head"):
-                    scale[2 * H : 3 * H] = 0.25  # half the weight has twice the gradient
-                p -= share * self.lr * scale * grads[name]
-            return
         factor = np.minimum(1, CLIP / (_norms(grads) + 1e-6))[:, None, None]
         self.optimiser.lr = share * self.lr
         self.optimiser.step(self.params, {name: factor * g for name, g in grads.items()})
@@ -202,8 +201,11 @@ class _Replicas:
         s = np.searchsorted(self.going, run)
         tested, wrong, loss, symbols = self._test(run)
         parameters = sum(p[s].size for p in self.params.values())
-        D, H = self.params["weight_ih"].shape[-1], self.spec.hidden_size
-        parameters -= {"1997": 1, "bare": 2}.get(self.spec.cell, 0) * H * (D + H + 1)  # no gates
+        if self.old:
+            parameters = original.net(self.spec).count
+        elif self.spec.cell == "1997":  # no forget gate
+            cell = ("weight_ih", "weight_hh", "bias")
+            parameters -= sum(self.params[name][s].size // 4 for name in cell)
         solved = solved_at > 0
         if self.task.continual:
             solved = wrong == 0 and status == "ok"
@@ -241,7 +243,7 @@ class _Replicas:
         state, lasted, losses = None, np.full(N, float(STREAM)), []
         for start in range(0, STREAM, piece):
             part = _cut(drawn, slice(start, start + piece))
-            y, state = forward(self.spec, params, part.x[:, None], state, keep=False)[:2]
+            y, state = nets.forward(self.spec, params, part.x[:, None], state, keep=False)[:2]
             fits = self.task.right(y[:, 0], part)  # (piece, N)
             fresh = lasted == STREAM
             lasted[fresh] = np.where(fits.all(axis=0), STREAM, start + fits.argmin(axis=0))[fresh]
