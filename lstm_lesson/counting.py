@@ -23,7 +23,7 @@ from lstm_lesson.optim import Adam, CosineSchedule
 from lstm_lesson.training import fit
 from lstm_lesson.validation import check_choice, check_rng, check_size
 
-FILE = Path(__file__).with_name("counting.safetensors")
+FILE = Path(__file__).parent / "data" / "counting.safetensors"
 OPEN, CLOSE, END = range(3)  # classes of a symbol; END stands before the string too
 CLASSES = {"a": OPEN, "b": CLOSE, "(": OPEN, ")": CLOSE}
 UNITS, SEEDS, PAIRS = 6, 10, 16  # of the trained networks; n, or pairs of brackets, at most

@@ -24,6 +24,16 @@ function furnish(element, attributes, children) {
   return element;
 }
 
+// A widget's state: get("step"), change({step: 2, unit: 0}).
+function access(model) {
+  const get = (key) => model.get(key);
+  const change = (values) => {
+    for (const [key, value] of Object.entries(values)) model.set(key, value);
+    model.save_changes();
+  };
+  return { get, change };
+}
+
 // A number as the book prints it, with a proper minus sign: show(-0.5) is "−0.50".
 function show(value, digits = 2) {
   const text = value.toFixed(digits);

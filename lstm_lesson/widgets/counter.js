@@ -112,11 +112,7 @@ function rows(pick) {
 }
 
 function render({ model, el }) {
-  const get = (key) => model.get(key);
-  const change = (values) => {
-    for (const [key, value] of Object.entries(values)) model.set(key, value);
-    model.save_changes();
-  };
+  const { get, change } = access(model);
   const symbols = () => get("networks")[get("network")].symbols;
   const button = (text, onclick, more = {}) => make("button", { type: "button", onclick, ...more }, text);
   const group = (label, ...children) => make("div", { class: "controls", role: "group", "aria-label": label }, ...children);

@@ -183,28 +183,24 @@ const LINES = [
 const [LOW, HIGH] = [-16, 4]; // powers of ten on the vertical axis
 
 function render({ model, el }) {
-  const get = (name) => model.get(name);
-  const change = (name, value) => {
-    model.set(name, value);
-    model.save_changes();
-  };
+  const { get, change } = access(model);
   const lags = get("lags");
   const fields = {
     forget_bias: field({
       label: "forget bias",
       min: -2, max: 8, step: 0.1,
-      change: (value) => change("forget_bias", value),
+      change: (value) => change({ forget_bias: value }),
     }),
     scale: field({
       label: "recurrent scale",
       // Beyond 2 the plain network is so chaotic that its numbers depend on the last digit.
       min: 0, max: 2, step: 0.05,
-      change: (value) => change("scale", Math.min(2, Math.max(0, value))),
+      change: (value) => change({ scale: Math.min(2, Math.max(0, value)) }),
     }),
     lag: field({
       label: "lag, in steps",
       min: 0, max: lags, step: 1,
-      change: (value) => change("lag", Math.min(lags, Math.max(0, Math.round(value)))),
+      change: (value) => change({ lag: Math.min(lags, Math.max(0, Math.round(value))) }),
     }),
   };
   const legend = make("div", { class: "controls", "aria-hidden": "true" });
@@ -295,7 +291,7 @@ function render({ model, el }) {
       const box = svg.getBoundingClientRect();
       const at = ((event.clientX - box.left) / box.width) * width;
       const value = Math.round(((at - left) / (right - left)) * lags);
-      change("lag", Math.min(lags, Math.max(0, value)));
+      change({ lag: Math.min(lags, Math.max(0, value)) });
     };
     svg.addEventListener("pointerdown", follow);
     chart.onpointermove = (event) => chart.firstChild && follow(event);

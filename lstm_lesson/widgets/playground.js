@@ -186,11 +186,7 @@ function strip(go) {
 }
 
 function render({ model, el }) {
-  const get = (key) => model.get(key);
-  const change = (values) => {
-    for (const [key, value] of Object.entries(values)) model.set(key, value);
-    model.save_changes();
-  };
+  const { get, change } = access(model);
   const replaced = (list, k, value) => list.map((old, n) => (n === k ? value : old));
 
   // What the reader can set.

@@ -256,11 +256,7 @@ function paint(canvas, frame, { characters, found, gate, unit, cursor, shown }) 
 }
 
 function render({ model, el }) {
-  const get = (key) => model.get(key);
-  const change = (values) => {
-    for (const [key, value] of Object.entries(values)) model.set(key, value);
-    model.save_changes();
-  };
+  const { get, change } = access(model);
   const choice = (label, options, key, convert = (value) => value) => {
     const select = make("select", { "aria-label": label });
     select.append(...options.map(([value, name]) => make("option", { value }, name)));
