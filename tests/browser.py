@@ -4,6 +4,7 @@ Without a built book, or without Chromium, tests that need one say so and are sk
 they fail.
 """
 
+import contextlib
 import functools
 import http.server
 import os
@@ -76,8 +77,8 @@ def chromium():
         browser.close()
 
 
-@pytest.fixture
-def open_tab(chromium):
+@contextlib.contextmanager
+def opener(chromium):
     """Open tabs in fresh profiles: ``open_tab(base, **options) -> (tab, problems)``.
 
     Only addresses that start with `base` can be reached. `problems` collects console errors,
@@ -111,19 +112,50 @@ def open_tab(chromium):
 
 
 @pytest.fixture
-def visit(open_tab, request):
+def open_tab(chromium):
+    """What `opener` gives, for one test."""
+    with opener(chromium) as open_tab:
+        yield open_tab
+
+
+def go(tab, url):
+    """Open a page, and wait for what a script typesets."""
+    tab.goto(url)
+    tab.wait_for_function("!window.MathJax || MathJax.startup?.promise")
+    tab.evaluate("() => window.MathJax?.startup?.promise")
+    tab.evaluate("() => document.fonts.ready.then(() => true)")
+
+
+@pytest.fixture
+def visit(open_tab, address):
     """Open pages of the built book: ``visit(name, base=None, **options) -> (tab, problems)``.
 
-    From the server, or from `base`. What is typeset by a script is waited for.
+    From the server, or from `base`.
     """
 
     def visit(name, base=None, **options):
-        base = base or request.getfixturevalue("address")
-        tab, problems = open_tab(base, **options)
-        tab.goto(f"{base}/{name}")
-        tab.wait_for_function("!window.MathJax || MathJax.startup?.promise")
-        tab.evaluate("() => window.MathJax?.startup?.promise")
-        tab.evaluate("() => document.fonts.ready.then(() => true)")
+        tab, problems = open_tab(base or address, **options)
+        go(tab, f"{base or address}/{name}")
         return tab, problems
 
     return visit
+
+
+@pytest.fixture(scope="module")
+def look(chromium, page, address):
+    """Show `page` as a reader sees it: ``look(base=None, **options) -> (tab, problems)``.
+
+    From the server, or from `base`. A tab is opened once for all tests of a page that ask for the
+    same; they may open what is folded, and change nothing else.
+    """
+    with opener(chromium) as open_tab:
+        tabs = {}
+
+        def look(base=None, **options):
+            key = base, repr(options)
+            if key not in tabs:
+                tabs[key] = open_tab(base or address, **options)
+                go(tabs[key][0], f"{base or address}/{page.relative_to(HTML).as_posix()}")
+            return tabs[key]
+
+        yield look

@@ -1,6 +1,6 @@
 """Settings and fixtures that all tests share."""
 
-from browser import address, chromium, open_tab, visit  # noqa: F401
+from browser import address, chromium, look, open_tab, visit  # noqa: F401
 from hypothesis import settings
 
 # The same cases on every machine, and no failure because a machine is slow.
