@@ -63,10 +63,10 @@ def losses(ax: Axes, group: Sequence[Arm]) -> Axes:
 def until_solved(ax: Axes, group: Sequence[Arm]) -> Axes:
     """Draw how many sequences each run had seen when it solved its task, an arm a row.
 
-    A dot is a run, a bar the median; a cross at the right is a run that never did.
+    A dot is a run, a bar the median; a cross right of its arm's budget is a run that never did.
     """
-    budget = max(spec.steps * spec.batch_size for arm in group for spec in arm.specs)
     for row, arm in enumerate(group):
+        budget = max(spec.steps * spec.batch_size for spec in arm.specs)
         seen, solved = arm.values("sequences"), arm.values("solved")
         look = {"color": plotting.COLOURS["i"], "alpha": 0.5, "mew": 0}
         ax.plot(seen[solved], np.full(solved.sum(), row), "o", **look)

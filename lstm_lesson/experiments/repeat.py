@@ -89,7 +89,8 @@ REPEAT_1997 = Experiment(
     ),
     run=replicas.run,
     outcome=ReplicaOutcome,
-    minutes=13,
+    minutes=50,
+    long_lag=100,
     run_together=replicas.run_together,
     alike=replicas.side_by_side,
 )  # fmt: skip
