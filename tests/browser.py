@@ -8,6 +8,7 @@ import contextlib
 import functools
 import http.server
 import os
+import re
 import shutil
 import threading
 from pathlib import Path
@@ -43,6 +44,18 @@ def unfold(tab):
             for (const box of document.querySelectorAll("details")) box.open = true;
         }"""
     )
+
+
+def luminance(rgb):
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in rgb]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    """The WCAG contrast ratio of two colours as browsers write them, ``rgb(1, 2, 3)``."""
+    rgbs = [[int(v) / 255 for v in re.findall(r"\d+", colour)[:3]] for colour in (one, other)]
+    high, low = sorted(map(luminance, rgbs), reverse=True)
+    return (high + 0.05) / (low + 0.05)
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

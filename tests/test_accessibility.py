@@ -1,10 +1,8 @@
 """Accessibility: no page violates WCAG 2.1 AA, light or dark, at a desk or on a phone."""
 
-import re
-
 import axe_playwright_python.base as axe
 import pytest
-from browser import PHONE, WIDE, unfold
+from browser import PHONE, WIDE, contrast, unfold
 from test_pages import page  # noqa: F401
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
@@ -43,18 +41,6 @@ def test_axe_finds_what_is_wrong(chromium):
     tab.set_content('<html lang="en"><title>t</title><main><img src="data:,"></main></html>')
     assert {rule for rule, *_ in violations(tab)} == {"image-alt"}
     tab.close()
-
-
-def luminance(rgb):
-    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in rgb]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(one: str, other: str) -> float:
-    """The WCAG contrast ratio of two colours as browsers write them, ``rgb(1, 2, 3)``."""
-    rgbs = [[int(v) / 255 for v in re.findall(r"\d+", colour)[:3]] for colour in (one, other)]
-    high, low = sorted(map(luminance, rgbs), reverse=True)
-    return (high + 0.05) / (low + 0.05)
 
 
 def test_contrast_of_black_on_white_is_21():

@@ -9,7 +9,7 @@ from pathlib import Path
 import ipywidgets
 import numpy as np
 import pytest
-from browser import HTML, need_book
+from browser import HTML, contrast, need_book
 from numpy.testing import assert_allclose
 
 from lstm_lesson import widgets
@@ -299,8 +299,6 @@ def test_text_stands_in_where_no_script_runs(chromium, address, kind):
 @pytest.mark.parametrize("kind", [kind.__name__ for kind in WIDGETS])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_widget_fits_a_small_phone_and_is_readable(widget, kind, scheme):
-    from test_pages import contrast
-
     size = {"width": 340, "height": 700}
     element, problems = widget(kind, viewport=size, color_scheme=scheme)
     tab = element.page
@@ -340,6 +338,9 @@ def test_everything_to_move_has_a_name_and_a_focus(widget, kind):
 
 
 def number(element, label: str) -> float:
+    """What a field shows, once what was typed or dragged has been drawn."""
+    two_frames = "() => new Promise(go => requestAnimationFrame(() => requestAnimationFrame(go)))"
+    element.page.evaluate(two_frames)
     return float(element.get_by_label(f"{label}, as a number").input_value())
 
 

@@ -14,6 +14,9 @@
         for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
       }
     }
+    // The theme looked at tables before their equations were there.
+    for (const table of document.querySelectorAll(".pst-scrollable-table-container"))
+      table.tabIndex = table.scrollWidth > table.clientWidth ? 0 : -1;
   }
   const idle = () =>
     new Promise((go) => (window.requestIdleCallback ? requestIdleCallback(go) : setTimeout(go)));
