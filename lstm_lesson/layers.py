@@ -73,6 +73,7 @@ class LSTM(Stack):
     """
 
     GATES = 4
+    STATE = LSTMState
     DEFAULTS = _STACK_DEFAULTS | {
         "proj_size": 0,
         "cell_clip": None,
@@ -166,15 +167,17 @@ class LSTM(Stack):
         return (self._output_size, self.hidden_size)
 
     def _pack_state(self, parts):
-        return LSTMState(*parts)
+        return self.STATE(*parts)
 
     def _unpack_state(self, name, state):
-        if not isinstance(state, tuple) or len(state) != 2:
+        parts = self.STATE._fields
+        if not isinstance(state, tuple) or len(state) != len(parts):
+            count = {2: "two", 3: "three"}[len(parts)]
             raise TypeError(
-                f"{name}: expected LSTMState(h, c), a tuple of two arrays, "
-                f"got {type(state).__name__}"
+                f"{name}: expected {self.STATE.__name__}({', '.join(parts)}), "
+                f"a tuple of {count} arrays, got {type(state).__name__}"
             )
-        return {f"{name}.h": state[0], f"{name}.c": state[1]}
+        return {f"{name}.{part}": array for part, array in zip(parts, state, strict=True)}
 
 
 class GRU(Stack):

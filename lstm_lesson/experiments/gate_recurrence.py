@@ -66,6 +66,8 @@ class GateRecurrentLSTM(LSTM):
     peepholes do: before training it is the plain LSTM. The gates before the first step are zero.
     """
 
+    STATE = GateRecurrentState
+
     def __init__(
         self, input_size, hidden_size, num_layers=1, *, forget_bias=1.0, dtype=np.float32, rng=0
     ):
@@ -81,14 +83,3 @@ class GateRecurrentLSTM(LSTM):
 
     def _state_sizes(self):
         return (self.hidden_size, self.hidden_size, 3 * self.hidden_size)
-
-    def _pack_state(self, parts):
-        return GateRecurrentState(*parts)
-
-    def _unpack_state(self, name, state):
-        if not isinstance(state, tuple) or len(state) != 3:
-            raise TypeError(
-                f"{name}: expected GateRecurrentState(h, c, gates), a tuple of three arrays, "
-                f"got {type(state).__name__}"
-            )
-        return {f"{name}.{part}": a for part, a in zip(("h", "c", "gates"), state, strict=True)}

@@ -104,7 +104,7 @@ def forward(spec, params, x) -> np.ndarray:
     y = []
     for x_t in x:
         state = _step(shape, params, x_t, state)
-        y.append(_read(shape, params, x_t, state))
+        y.append(_outputs(params, state))
     return np.stack(y)
 
 
@@ -127,13 +127,12 @@ def learn(spec, params, drawn: Drawn, lr) -> np.ndarray:
     y = np.zeros_like(drawn.target)
     weight, head = params["weight"], params["head_weight"]
     S, columns = weight.shape[0], weight.shape[-1]
-    by_cell, by_gate = np.zeros(
-        (2, S, C, columns)
-    )  # traces: of s by a cell's weights, by its gate's
+    # Traces: the derivative of s by its cell's weights, and by its input gate's.
+    by_cell, by_gate = np.zeros((2, S, C, columns))
     pending = []  # what the traces have yet to take in
     for t, x_t in enumerate(drawn.x):
         state = _step(shape, params, x_t, state)
-        g, i, o, s, h, seen = (a[:, 0] for a in state)
+        g, i, o, _, squashed, seen, read = (a[:, 0] for a in state)
         slope_g = g * (1 - g) if shape.alone else (4 - g**2) / 4
         i_cell = i[:, block]
         pending.append((i_cell * slope_g, g * i_cell * (1 - i_cell), seen))
@@ -144,11 +143,10 @@ def learn(spec, params, drawn: Drawn, lr) -> np.ndarray:
         by_cell += of_cell.swapaxes(1, 2) @ inputs
         by_gate += of_gate.swapaxes(1, 2) @ inputs
         pending.clear()
-        y[t] = _read(shape, params, x_t, state)
+        y[t] = _outputs(params, state)
         out = y[t, :, 0]
         d_z = np.where(counts, out - drawn.target[t, :, 0], 0) * out * (1 - out)  # (S, V)
         d_h = (d_z[:, None] @ head[..., :C])[:, 0]  # and no further than into the cell
-        squashed = s if shape.alone else np.tanh(s / 2)
         d_s = d_h if shape.alone else d_h * o[:, block] * (1 - squashed**2) / 2
         d_weight = np.zeros_like(weight)
         d_weight[:, :C] = d_s[..., None] * by_cell
@@ -158,7 +156,6 @@ def learn(spec, params, drawn: Drawn, lr) -> np.ndarray:
             d_o = (d_h * squashed).reshape(S, K, C // K).sum(axis=2)
             d_weight[:, C + K :] = (d_o * o * (1 - o))[..., None] * seen[:, None]
         d_weight[:, fixed, -1] = 0
-        read = np.concatenate([h, x_t[:, 0]], axis=-1) if shape.shortcut else h
         weight -= lr * d_weight
         head -= lr * (d_z[..., None] * read[:, None])
         if shape.biases == "all":
@@ -173,30 +170,33 @@ class _State(NamedTuple):
     i: np.ndarray  # input gates, one a block
     o: np.ndarray  # output gates
     s: np.ndarray  # cell states
-    h: np.ndarray  # what cells put out
+    squashed: np.ndarray  # h(s)
     seen: np.ndarray  # what cells and gates saw
+    read: (
+        np.ndarray
+    )  # what the outputs see: what cells put out, and the inputs if there is a shortcut
 
 
-def _step(shape: Net, params, x, state: _State | None) -> _State:
+def _step(shape: Net, params, x, before: _State | None) -> _State:
     S, B, _ = x.shape
     C, K, block = shape.C, shape.K, shape.block
-    zeros = np.zeros((S, B, C + 2 * K))
-    s, before = (zeros[..., :C], zeros) if state is None else (
-        state.s, np.concatenate([state.h, state.i, state.o], axis=-1)
-    )  # fmt: skip
-    parts = [x] if shape.alone else [x, before]
+    parts = [x]
+    if not shape.alone:
+        parts += [np.zeros((S, B, C + 2 * K))] if before is None else [
+            before.read[..., :C], before.i, before.o
+        ]  # fmt: skip
     seen = np.concatenate([*parts, np.ones((S, B, int(shape.hidden_biased)))], axis=-1)
     a = sigmoid(seen @ params["weight"].swapaxes(-1, -2))
-    g, i = a[..., :C], a[..., C : C + K]
-    if shape.alone:
-        s = s + i[..., block] * g
-        return _State(g, i, np.ones_like(i), s, s, seen)
-    g, o = 4 * g - 2, a[..., C + K :]
-    s = s + i[..., block] * g
-    return _State(g, i, o, s, o[..., block] * np.tanh(s / 2), seen)
+    g, i, o = np.split(a, [C, C + K], axis=-1)
+    if not shape.alone:
+        g = 4 * g - 2
+    s = i[..., block] * g + (0 if before is None else before.s)
+    squashed = s if shape.alone else np.tanh(s / 2)
+    h = s if shape.alone else o[..., block] * squashed
+    read = np.concatenate([h, x], axis=-1) if shape.shortcut else h
+    return _State(g, i, o, s, squashed, seen, read)
 
 
-def _read(shape: Net, params, x, state: _State) -> np.ndarray:
-    read = np.concatenate([state.h, x], axis=-1) if shape.shortcut else state.h
-    z = read @ params["head_weight"].swapaxes(-1, -2) + params["head_bias"].swapaxes(-1, -2)
-    return sigmoid(z)
+def _outputs(params, state: _State) -> np.ndarray:
+    head, bias = (params[name].swapaxes(-1, -2) for name in ("head_weight", "head_bias"))
+    return sigmoid(state.read @ head + bias)
