@@ -134,7 +134,7 @@ def test_page_works_alone_and_typesets_its_equations(look, page, source):
 
 
 def test_pictures_keep_their_shape(look):
-    tab, _ = look(viewport=PHONE)
+    tab, _ = look(viewport=PHONE, color_scheme="light")
     unfold(tab)
     bent = tab.evaluate(
         """async () => {
@@ -152,8 +152,9 @@ def test_pictures_keep_their_shape(look):
     assert bent == []
 
 
-def test_nothing_is_wider_than_a_phone(look):
-    tab, _ = look(viewport=PHONE)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wider_than_a_phone(look, scheme):
+    tab, _ = look(viewport=PHONE, color_scheme=scheme)
     sizes = tab.evaluate(
         "() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
     )
