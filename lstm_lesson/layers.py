@@ -7,7 +7,7 @@ import numpy as np
 from lstm_lesson.activations import ACTIVATIONS
 from lstm_lesson.cells import LSTMState
 from lstm_lesson.initializers import xavier_uniform
-from lstm_lesson.kernels import LSTMKernel
+from lstm_lesson.lstm_kernel import LSTMKernel
 from lstm_lesson.stack import LayerGrads, Stack
 from lstm_lesson.validation import (
     check_array,

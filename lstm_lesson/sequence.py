@@ -2,7 +2,7 @@
 
 The same numbers as a loop over `lstm_lesson.cells`, which tests hold it equal to, in an order that
 suits a processor. `forward` and `backward` cut time into segments whose arrays fit into the
-processor's cache, and hand each to a kernel of `lstm_lesson.kernels`.
+processor's cache, and hand each to a kernel.
 
 Every array may have an axis S of replicas, independent networks of one size run side by side,
 before its last two: x is then (T, S, B, D) and weights are (S, 4H, D).
@@ -16,9 +16,12 @@ from typing import NamedTuple
 import numpy as np
 
 from lstm_lesson.cells import LSTMState
-from lstm_lesson.kernels import LSTMKernel, LSTMRecord, StepKernel, StepRecord
+from lstm_lesson.lstm_kernel import LSTMKernel, LSTMRecord
+from lstm_lesson.step_kernel import StepKernel, StepRecord
 
-SEGMENT_ROWS = 512  # sequences times steps in a segment: many for a product, few for the cache
+# A segment has many rows, sequences times steps, for a product of matrices; and for small nets as
+# many cells, rows times hidden units, as the cache holds with their derivatives.
+SEGMENT_ROWS, SEGMENT_CELLS = 2**9, 2**16
 
 
 class Cache(NamedTuple):
@@ -49,7 +52,7 @@ def forward(
 
     Parameters
     ----------
-    kernel : an `LSTMKernel` or a `StepKernel` of `lstm_lesson.kernels`.
+    kernel : an `LSTMKernel`, or the `StepKernel` of a cell.
     x : (T, B, D), T at least 1.
     state : tuple of (B, H), the state before the first step, ``h`` first.
     params : dict of arrays: ``weight_ih``, ``weight_hh`` and what the kernel knows beyond; vectors,
@@ -69,21 +72,25 @@ def forward(
 
     Shapes are the caller's to check: the layers do.
     """
-    T, B = len(x), x.shape[-2]
+    np.setbufsize(256)
+    T, *N, H = len(x), *state[-1].shape
     x = in_order(x, lengths, reverse)
     weights = kernel.pack(params)
-    count = max(1, round(T * B / SEGMENT_ROWS))
-    length = -(-T // (min(count, math.isqrt(T)) if checkpoint else count))
+    if checkpoint:
+        count = math.isqrt(T)
+    else:
+        count = round(T * math.prod(N) / max(SEGMENT_ROWS, SEGMENT_CELLS // H))
+    length = -(-T // max(1, count))
     output = np.empty((T, *state[0].shape), x.dtype)
     last = tuple(np.empty_like(part) for part in state)
     ended = () if lengths is None else set(lengths)
-    record = kernel.record(T, state) if keep and not checkpoint else None
+    record = kernel.record(T, state, x.shape[-1]) if keep and not checkpoint else None
     starts = []
     for start in range(0, T, length):
         stop = min(start + length, T)
         if record is None:
             starts.append(tuple(part.copy() for part in state))
-            segment = kernel.record(stop - start, state, keep=bool(ended))
+            segment = kernel.record(stop - start, state, x.shape[-1], keep=bool(ended))
         else:
             segment = record.part(start, stop)
         kernel.forward(x[start:stop], segment, weights)
@@ -132,11 +139,12 @@ def backward(d_output: np.ndarray, d_state: tuple[np.ndarray, ...], cache: Cache
         if record is not None:
             segment = record.part(start, stop)
         else:
-            segment = kernel.record(stop - start, starts[start // length])
+            segment = kernel.record(stop - start, starts[start // length], x.shape[-1])
             kernel.forward(x_segment, segment, weights)
         within = {t - start: d for t, d in ends.items() if start <= t < stop}
-        d_x[start:stop], d_state, more = kernel.backward(
-            d_output[start:stop], d_state, segment, x_segment, weights, within
+        d_x_segment = d_x[start:stop]
+        d_state, more = kernel.backward(
+            d_output[start:stop], d_state, segment, x_segment, weights, within, d_x_segment
         )
         if d_weights is None:
             d_weights = more

@@ -12,7 +12,7 @@ import numpy as np
 
 from lstm_lesson import keeping, sequence
 from lstm_lesson.initializers import INITIALIZERS
-from lstm_lesson.kernels import StepKernel
+from lstm_lesson.step_kernel import StepKernel
 from lstm_lesson.validation import (
     check_array,
     check_choice,
@@ -224,7 +224,7 @@ class Stack:
             last.append(state)
             runs.append(cache)
         output = outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=-1)
-        state = self._pack_state(tuple(np.stack(parts) for parts in zip(*last, strict=True)))
+        state = self._pack_state(_layer_by_layer(last))
         cache = StackCache(runs, masks, (T, B)) if keep else None
         return self._time_first(output), state, cache
 
@@ -259,16 +259,16 @@ class Stack:
         for n, (layer, suffix) in reversed(list(enumerate(self._suffixes()))):
             direction = n % directions
             if direction == directions - 1:  # the layer above is complete
-                d_outputs, d_x = d_x, 0
+                d_outputs, d_x = d_x, None
                 if layer < self.num_layers - 1 and cache.masks[layer] is not None:
                     d_outputs = d_outputs * cache.masks[layer]
             part = d_outputs[..., direction * size : (direction + 1) * size]
             grads = sequence.backward(part, tuple(d[n] for d in d_last), cache.runs[n])
-            d_x = d_x + grads.x
+            d_x = grads.x if d_x is None else d_x + grads.x
             d_first.insert(0, grads.state)
             params |= {name + suffix: grad for name, grad in grads.params.items()}
         params = {name: params[name].reshape(p.shape) for name, p in self._params.items()}
-        state = self._pack_state(tuple(np.stack(parts) for parts in zip(*d_first, strict=True)))
+        state = self._pack_state(_layer_by_layer(d_first))
         return LayerGrads(params, self._time_first(d_x), state)
 
     def save(self, path) -> None:
@@ -323,6 +323,13 @@ class Stack:
         for (part, array), shape in zip(parts.items(), shapes, strict=True):
             check_array(part, array, shape, self.dtype)
         return tuple(parts.values())
+
+
+def _layer_by_layer(states) -> tuple[np.ndarray, ...]:
+    """Join states of every layer and direction: the parts of a state, (layers, B, H) each."""
+    if len(states) == 1:  # a small net notices what `np.stack` takes
+        return tuple(part[None] for part in states[0])
+    return tuple(np.stack(parts) for parts in zip(*states, strict=True))
 
 
 def _initializer(name: str, init):

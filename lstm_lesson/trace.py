@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from lstm_lesson import interop
-from lstm_lesson.kernels import StepKernel
 from lstm_lesson.sequence import in_order
 from lstm_lesson.stack import Stack
+from lstm_lesson.step_kernel import StepKernel
 from lstm_lesson.variants import GRUCell, LSTMCell, RNNCell
 
 

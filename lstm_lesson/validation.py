@@ -29,11 +29,11 @@ def check_array(name: str, value, shape: tuple, dtype=None) -> np.ndarray:
     ValueError
         If its shape does not fit.
     """
-    expected = "(" + ", ".join(str(size) for size in shape) + ("," if len(shape) == 1 else "") + ")"
     if not isinstance(value, np.ndarray):
         wanted = np.dtype(dtype).name if dtype is not None else "float64"
         raise TypeError(
-            f"{name}: expected a NumPy array of shape {expected}, got {type(value).__name__}; "
+            f"{name}: expected a NumPy array of shape {_written(shape)}, got "
+            f"{type(value).__name__}; "
             f"convert it with np.array({name}, dtype=np.{wanted}), every row of equal length"
         )
     allowed = FLOAT_TYPES if dtype is None else (np.dtype(dtype),)
@@ -44,11 +44,15 @@ def check_array(name: str, value, shape: tuple, dtype=None) -> np.ndarray:
             f"convert it with {name}.astype(np.{allowed[0].name})"
         )
     fits = value.ndim == len(shape) and all(
-        isinstance(want, str) or have == want for have, want in zip(value.shape, shape, strict=True)
+        have == want or isinstance(want, str) for have, want in zip(value.shape, shape, strict=True)
     )
     if not fits:
-        raise ValueError(f"{name}: expected shape {expected}, got {value.shape}")
+        raise ValueError(f"{name}: expected shape {_written(shape)}, got {value.shape}")
     return value
+
+
+def _written(shape: tuple) -> str:
+    return "(" + ", ".join(str(size) for size in shape) + ("," if len(shape) == 1 else "") + ")"
 
 
 def check_size(name: str, value, least: int = 1) -> int:

@@ -2,7 +2,7 @@
 
 Each cell is two functions of what happens between the matrix products of a step: `forward` takes
 what the input and what the hidden state contribute to the pre-activations, `backward` returns the
-gradients of both. `lstm_lesson.kernels.StepKernel` adds the products and the loop. Arrays
+gradients of both. `lstm_lesson.step_kernel.StepKernel` adds the products and the loop. Arrays
 are (..., B, K), whatever axes come first.
 """
 

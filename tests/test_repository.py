@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 # Modules that nothing outside the package imports.
-INNER = {"kernels", "validation", "cli", "experiments.command"}
+INNER = {"matrices", "lstm_kernel", "step_kernel", "validation", "cli", "experiments.command"}
 
 
 def read(name: str) -> str:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstm_lesson import LSTMState, kernels, sequence
+from lstm_lesson import LSTMState, lstm_kernel, matrices, sequence
 from lstm_lesson.cells import lstm_step, lstm_step_backward
 from lstm_lesson.sequence import lstm_backward, lstm_forward
 
@@ -42,7 +42,8 @@ def assert_close(ours, reference, tolerance=1e-12):
         np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max())
 
 
-@pytest.mark.parametrize("cache_bytes", [0, kernels.CACHE_BYTES])
+@pytest.mark.parametrize("small", [0, 16, 10**6])  # what counts as a small product, or batch
+@pytest.mark.parametrize("cache_bytes", [0, lstm_kernel.CACHE_BYTES])
 @pytest.mark.parametrize("rows", [1, 7, 512])  # segments of one step, of a few, of all
 @given(
     T=st.integers(1, 12),
@@ -51,24 +52,33 @@ def assert_close(ours, reference, tolerance=1e-12):
     H=st.integers(1, 5),
     seed=st.integers(0, 2**32),
 )
-def test_fast_path_equals_cells(rows, cache_bytes, T, B, D, H, seed):
+def test_fast_path_equals_cells(rows, cache_bytes, small, T, B, D, H, seed):
     problem = random_problem(T, B, D, H, seed)
     x, state, weights, d_output, d_state = problem
     expected_output, expected_state, expected_grads = by_steps(*problem)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sequence, "SEGMENT_ROWS", rows)
-        patch.setattr(kernels, "CACHE_BYTES", cache_bytes)
+        patch.setattr(sequence, "SEGMENT_CELLS", 0)
+        patch.setattr(lstm_kernel, "CACHE_BYTES", cache_bytes)
+        patch.setattr(matrices, "BLOCK_ROWS", 1)
+        for name in ("SMALL_PRODUCT", "SMALL_BATCH"):
+            patch.setattr(matrices, name, small)
         output, last, cache = lstm_forward(x, state, *weights)
         grads = lstm_backward(d_output, d_state, cache)
     assert_close([output, *last], [expected_output, *expected_state])
     assert_close([grads.x, *grads.state, *grads[2:]], expected_grads)
 
 
+@pytest.mark.parametrize("small_batch", [0, 16])
+@pytest.mark.parametrize("cache_bytes", [0, lstm_kernel.CACHE_BYTES])
 @given(T=st.integers(1, 6), S=st.integers(1, 4), seed=st.integers(0, 2**32))
-def test_replicas_equal_separate_networks(T, S, seed):
+def test_replicas_equal_separate_networks(cache_bytes, small_batch, T, S, seed):
     x, state, weights, d_output, d_state = random_problem(T, 3, 2, 4, seed, replicas=(S,))
-    output, last, cache = lstm_forward(x, state, *weights)
-    grads = lstm_backward(d_output, d_state, cache)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lstm_kernel, "CACHE_BYTES", cache_bytes)
+        patch.setattr(matrices, "SMALL_BATCH", small_batch)
+        output, last, cache = lstm_forward(x, state, *weights)
+        grads = lstm_backward(d_output, d_state, cache)
     for s in range(S):
         one, one_last, one_cache = lstm_forward(
             x[:, s], LSTMState(state.h[s], state.c[s]), *(w[s] for w in weights)
@@ -105,3 +115,14 @@ def test_backward_twice_gives_the_same_and_changes_nothing():
         np.testing.assert_array_equal(a, b)
     for a, b in zip(arrays, before, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_settings_of_numpy_are_kept_to_and_left_alone():
+    size, errors = np.getbufsize(), np.geterr()
+    x, state, weights, d_output, d_state = random_problem(5, 2, 3, 4, 0)
+    cache = lstm_forward(x, state, *weights)[2]
+    lstm_backward(d_output, d_state, cache)
+    assert (np.getbufsize(), np.geterr()) == (size, errors)
+    huge = np.full_like(d_output, 1.7e308)
+    with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+        lstm_backward(huge, LSTMState(huge[0], huge[0]), cache)
