@@ -2,7 +2,7 @@
 
     make bench
 
-Every figure is a ratio of medians taken in turn in one run on one thread, for machines are noisy
+Every figure is a ratio of medians taken by turns in one run on one thread, for machines are noisy
 and differ; nothing here passes or fails. ``--quick`` takes fewer turns and writes nothing.
 """
 
@@ -11,6 +11,7 @@ import csv
 import json
 import os
 import platform
+import random
 import time
 import tracemalloc
 from pathlib import Path
@@ -22,6 +23,7 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
 from lstm_lesson import LSTM, LSTMState, interop  # noqa: E402
+from lstm_lesson.matrices import blocks, step_product  # noqa: E402
 from lstm_lesson.sequence import lstm_backward, lstm_forward  # noqa: E402
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -38,17 +40,21 @@ SHAPES = [  # (T, B, D, H)
 
 
 def in_turn(functions, seconds):
-    """Return the median seconds of each function, called one after the other until time is up."""
+    """Return the median seconds of each function, called by turns until time is up.
+
+    Every round has an order of its own: what ran before leaves the caches as it needed them.
+    """
     for function in functions:
         function()
-    times = [[] for _ in functions]
+    shuffled = random.Random(0)
+    times = {function: [] for function in functions}
     end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times[0]) < 5:
-        for taken, function in zip(times, functions, strict=True):
+    while time.perf_counter() < end or len(times[functions[0]]) < 5:
+        for function in shuffled.sample(functions, len(functions)):
             start = time.perf_counter()
             function()
-            taken.append(time.perf_counter() - start)
-    return [float(np.median(taken)) for taken in times]
+            times[function].append(time.perf_counter() - start)
+    return [float(np.median(taken)) for taken in times.values()]
 
 
 def problem(T, B, D, H, **options):
@@ -90,16 +96,19 @@ def products(T, B, D, H):
     def draw(*shape):
         return rng.normal(size=shape).astype(np.float32)
 
-    weight, x, h, d_z = draw(4 * H, H + D + 1).T.copy(), draw(T * B, D), draw(T * B, H), None
-    columns, gates, d_h = draw(T, H + D + 1, B), draw(T, 4 * H, B), draw(H, B)
-    d_z = draw(4 * H, T * B)
-    weight_hh, weight_ih = weight[:H], weight[H:-1].T.copy()
+    weight, x, h, d_z = draw(4 * H, H + D + 1), draw(T * B, D), draw(T * B, H), draw(4 * H, T * B)
+    columns, gates, d_h = draw(T, H + D + 1, B), draw(T, 4 * H, B), draw(T, H, B)
+    weight_ih = weight[:, H:-1].copy()
+    if blocks(4 * H, (H + D + 1) * B) == 1:  # then it is quicker column by column
+        weight = weight.T.copy().T
+    product, weight, columns, gates_by_product = step_product(weight, columns, gates)
+    d_product, weight_hh, gates, d_h = step_product(draw(H, 4 * H), gates, d_h)
 
     def run():
         for t in range(T):
-            np.dot(weight.T, columns[t], gates[t])
+            product(weight, columns[t], gates_by_product[t])
         for t in range(T):
-            np.dot(weight_hh, gates[t], d_h)
+            d_product(weight_hh, gates[t], d_h[t])
         d_z @ x, d_z @ h, d_z.T @ weight_ih
 
     return run
