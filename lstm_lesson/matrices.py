@@ -13,7 +13,6 @@ import numpy as np
 
 SMALL_PRODUCT = 10**6  # multiplications up to which OpenBLAS doesn't copy its operands first
 BLOCK_ROWS = 16  # the least that a product is cut into: what a vector register holds
-SMALL_BATCH = 16  # up to here it is quicker to turn a matrix around than to copy its short rows
 
 
 def turned(a: np.ndarray) -> np.ndarray:
@@ -39,13 +38,9 @@ def all_rows(rows: np.ndarray) -> np.ndarray:
 def all_columns(name: str, columns: np.ndarray) -> np.ndarray:
     """Copy (n, K, B) into (K, n * B), and (n, K, S, B) into (S, K, n * B): `scratch` of a name."""
     n, K, *lead, B = columns.shape
-    if B > SMALL_BATCH:
-        copy = scratch(name, (*lead, K, n * B), columns.dtype)
-        by_step(copy, n)[...] = columns
-        return copy
-    copy = scratch(name, (*lead, n * B, K), columns.dtype)
-    to_columns(np.moveaxis(copy.reshape(*lead, n, B, K), -3, 0))[...] = columns
-    return turned(copy)
+    copy = scratch(name, (*lead, K, n * B), columns.dtype)
+    by_step(copy, n)[...] = columns
+    return copy
 
 
 def by_step(columns: np.ndarray, n: int) -> np.ndarray:

@@ -42,7 +42,7 @@ def assert_close(ours, reference, tolerance=1e-12):
         np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max())
 
 
-@pytest.mark.parametrize("small", [0, 16, 10**6])  # what counts as a small product, or batch
+@pytest.mark.parametrize("small", [0, 16, 10**6])  # what counts as a small product
 @pytest.mark.parametrize("cache_bytes", [0, lstm_kernel.CACHE_BYTES])
 @pytest.mark.parametrize("rows", [1, 7, 512])  # segments of one step, of a few, of all
 @given(
@@ -61,22 +61,19 @@ def test_fast_path_equals_cells(rows, cache_bytes, small, T, B, D, H, seed):
         patch.setattr(sequence, "SEGMENT_CELLS", 0)
         patch.setattr(lstm_kernel, "CACHE_BYTES", cache_bytes)
         patch.setattr(matrices, "BLOCK_ROWS", 1)
-        for name in ("SMALL_PRODUCT", "SMALL_BATCH"):
-            patch.setattr(matrices, name, small)
+        patch.setattr(matrices, "SMALL_PRODUCT", small)
         output, last, cache = lstm_forward(x, state, *weights)
         grads = lstm_backward(d_output, d_state, cache)
     assert_close([output, *last], [expected_output, *expected_state])
     assert_close([grads.x, *grads.state, *grads[2:]], expected_grads)
 
 
-@pytest.mark.parametrize("small_batch", [0, 16])
 @pytest.mark.parametrize("cache_bytes", [0, lstm_kernel.CACHE_BYTES])
 @given(T=st.integers(1, 6), S=st.integers(1, 4), seed=st.integers(0, 2**32))
-def test_replicas_equal_separate_networks(cache_bytes, small_batch, T, S, seed):
+def test_replicas_equal_separate_networks(cache_bytes, T, S, seed):
     x, state, weights, d_output, d_state = random_problem(T, 3, 2, 4, seed, replicas=(S,))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lstm_kernel, "CACHE_BYTES", cache_bytes)
-        patch.setattr(matrices, "SMALL_BATCH", small_batch)
         output, last, cache = lstm_forward(x, state, *weights)
         grads = lstm_backward(d_output, d_state, cache)
     for s in range(S):
