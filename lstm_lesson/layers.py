@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from lstm_lesson.activations import ACTIVATIONS
+from lstm_lesson.base import Layer, LayerGrads
 from lstm_lesson.cells import LSTMState
 from lstm_lesson.initializers import xavier_uniform
 from lstm_lesson.lstm_kernel import LSTMKernel
-from lstm_lesson.stack import LayerGrads, Stack
+from lstm_lesson.stack import Stack
 from lstm_lesson.validation import (
     check_array,
     check_choice,
@@ -110,15 +111,8 @@ class LSTM(Stack):
         dtype=np.float32,
         rng=0,
     ):
-        given = locals()
-        options = {name: given[name] for name in ("input_size", "hidden_size", *self.DEFAULTS)}
+        super().__init__(locals())
         forget_bias = check_number("forget_bias", forget_bias)
-        super().__init__(
-            options | {"dtype": dtype},
-            weight_init=weight_init,
-            recurrent_init=recurrent_init,
-            rng=rng,
-        )
         for name, p in self._params.items():
             if name.startswith("bias"):
                 p[self.hidden_size : 2 * self.hidden_size] = forget_bias
@@ -208,10 +202,7 @@ class GRU(Stack):
         dtype=np.float32,
         rng=0,
     ):
-        given = locals()
-        options = {name: given[name] for name in ("input_size", "hidden_size", *self.DEFAULTS)}
-        init = {"weight_init": weight_init, "recurrent_init": recurrent_init, "rng": rng}
-        super().__init__(options | {"dtype": dtype}, **init)
+        super().__init__(locals())
 
     def _extra_shapes(self):
         return {"bias_hn": (self.hidden_size,)} if self.bias else {}
@@ -248,10 +239,7 @@ class RNN(Stack):
         dtype=np.float32,
         rng=0,
     ):
-        given = locals()
-        options = {name: given[name] for name in ("input_size", "hidden_size", *self.DEFAULTS)}
-        init = {"weight_init": weight_init, "recurrent_init": recurrent_init, "rng": rng}
-        super().__init__(options | {"dtype": dtype}, **init)
+        super().__init__(locals())
 
     def _set_options(self, options):
         super()._set_options(options)
@@ -261,7 +249,7 @@ class RNN(Stack):
         return RNNCell(self.nonlinearity)
 
 
-class Linear:
+class Linear(Layer):
     """A linear head, ``y = x W.T + b``, on the last axis of any array.
 
     Parameters
@@ -270,30 +258,24 @@ class Linear:
     dtype, rng : as in `LSTM`. The weight is Xavier uniform, the bias zero.
     """
 
+    SIZES = ("input_size", "output_size")
+    DEFAULTS = {}  # noqa: RUF012
+
     def __init__(self, input_size: int, output_size: int, *, dtype=np.float32, rng=0):
-        self.input_size = check_size("input_size", input_size)
-        self.output_size = check_size("output_size", output_size)
-        self.dtype = check_dtype(dtype)
-        shape = (self.output_size, self.input_size)
+        self._set_options({"input_size": input_size, "output_size": output_size, "dtype": dtype})
+        shapes = self._shapes()
         self._params = {
-            "weight": xavier_uniform(shape, check_rng(rng), self.dtype),
-            "bias": np.zeros(self.output_size, self.dtype),
+            "weight": xavier_uniform(shapes["weight"], check_rng(rng), self.dtype),
+            "bias": np.zeros(shapes["bias"], self.dtype),
         }
 
-    def __repr__(self) -> str:
-        return (
-            f"Linear({self.input_size}, {self.output_size}, dtype={self.dtype}): "
-            f"{self.num_parameters:,} parameters"
-        )
+    def _set_options(self, options):
+        self.input_size = check_size("input_size", options["input_size"])
+        self.output_size = check_size("output_size", options["output_size"])
+        self.dtype = check_dtype(options["dtype"])
 
-    def parameters(self) -> dict[str, np.ndarray]:
-        """Return the layer's own arrays: ``weight`` (output_size, input_size), ``bias``."""
-        return dict(self._params)
-
-    @property
-    def num_parameters(self) -> int:
-        """How many numbers the layer stores."""
-        return sum(p.size for p in self._params.values())
+    def _shapes(self):
+        return {"weight": (self.output_size, self.input_size), "bias": (self.output_size,)}
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return ``y`` (..., output_size) of `x` (..., input_size), and the cache."""

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lstm_lesson import keeping, sequence
+from lstm_lesson import sequence
+from lstm_lesson.base import Layer, LayerGrads
 from lstm_lesson.initializers import INITIALIZERS
 from lstm_lesson.step_kernel import StepKernel
 from lstm_lesson.validation import (
@@ -33,15 +34,7 @@ class StackCache(NamedTuple):
     shape: tuple[int, int]  # (T, B)
 
 
-class LayerGrads(NamedTuple):
-    """Gradients of the loss, as `backward` of a layer returns them."""
-
-    params: dict[str, np.ndarray]  # under the names and shapes of `parameters()`
-    x: np.ndarray  # of the input, in the input's shape
-    state: object  # of the initial state, as `forward` takes it
-
-
-class Stack:
+class Stack(Layer):
     """Base of the recurrent layers; use `RNN`, `GRU` or `LSTM`.
 
     A subclass defines `GATES` (blocks in a weight matrix), `_cell()`, `_extra_shapes()` and how
@@ -49,16 +42,17 @@ class Stack:
     """
 
     GATES: int
-    DEFAULTS: dict[str, object]  # options and their values when not given
+    SIZES = ("input_size", "hidden_size")
 
-    def __init__(self, options: dict, *, weight_init, recurrent_init, rng):
-        self._set_options(options)
+    def __init__(self, given: dict):
+        """Draw the initial values; `given` holds the arguments of the subclass by name."""
+        self._set_options({name: given[name] for name in (*self.SIZES, *self.DEFAULTS, "dtype")})
         draw = {
-            "weight_ih": _initializer("weight_init", weight_init),
-            "weight_hh": _initializer("recurrent_init", recurrent_init),
+            "weight_ih": _initializer("weight_init", given["weight_init"]),
+            "weight_hh": _initializer("recurrent_init", given["recurrent_init"]),
         }
         draw["weight_hr"] = draw["weight_ih"]
-        rng = check_rng(rng)
+        rng = check_rng(given["rng"])
         self._params = {}
         for name, shape in self._shapes().items():
             kind = name.split("_l")[0]
@@ -132,33 +126,6 @@ class Stack:
     def _unpack_state(self, name: str, state) -> dict[str, np.ndarray]:
         """Return the arrays of a state by what an error calls them."""
         return {name: state}
-
-    def _options(self) -> dict[str, object]:
-        """Return what a layer of the same kind is built from, and a file keeps."""
-        names = ("input_size", "hidden_size", *self.DEFAULTS)
-        return {name: getattr(self, name) for name in names} | {"dtype": self.dtype.name}
-
-    def __repr__(self) -> str:
-        given = [
-            f"{name}={getattr(self, name)!r}"
-            for name, default in self.DEFAULTS.items()
-            if getattr(self, name) != default
-        ]
-        inside = [str(self.input_size), str(self.hidden_size), *given, f"dtype={self.dtype}"]
-        return f"{type(self).__name__}({', '.join(inside)}): {self.num_parameters:,} parameters"
-
-    def parameters(self) -> dict[str, np.ndarray]:
-        """Return the layer's own arrays by name; writing into one changes the layer.
-
-        ``weight_ih_l0`` (gates * H, D), ``weight_hh_l0`` (gates * H, H) and ``bias_l0``
-        (gates * H,); then the same for ``_l0_reverse`` of a bidirectional layer, ``_l1`` and so on.
-        """
-        return dict(self._params)
-
-    @property
-    def num_parameters(self) -> int:
-        """How many numbers the layer stores."""
-        return sum(p.size for p in self._params.values())
 
     def forward(
         self, x: np.ndarray, state=None, lengths=None, *, checkpoint=False, keep=True, rng=None
@@ -270,32 +237,6 @@ class Stack:
         params = {name: params[name].reshape(p.shape) for name, p in self._params.items()}
         state = self._pack_state(_layer_by_layer(d_first))
         return LayerGrads(params, self._time_first(d_x), state)
-
-    def save(self, path) -> None:
-        """Write the layer to a safetensors file, whole or not at all."""
-        keeping.save(path, self._params, {"layer": type(self).__name__, **self._options()})
-
-    @classmethod
-    def load(cls, path):
-        """Return the layer that `save` wrote; raise ValueError with the reason if it can't be."""
-        arrays, options = keeping.load(path)
-        if (kind := options.pop("layer", None)) != cls.__name__:
-            raise ValueError(f"{path}: expected a saved {cls.__name__}, got {kind!r}")
-        layer = cls.__new__(cls)
-        expected = {"input_size", "hidden_size", "dtype", *cls.DEFAULTS}
-        if different := set(options) ^ expected:
-            raise ValueError(f"{path}: expected the options of {cls.__name__}, differ {different}")
-        try:
-            layer._set_options(options)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{path}: {error}") from error
-        if layer.num_layers > len(arrays):  # before a hostile number fills the memory with names
-            raise ValueError(
-                f"{path}: {len(arrays)} arrays are too few for {layer.num_layers} layers"
-            )
-        keeping.check_arrays(path, arrays, layer._shapes(), layer.dtype)
-        layer._params = {name: arrays[name] for name in layer._shapes()}
-        return layer
 
     def _of_run(self, suffix: str) -> dict[str, np.ndarray]:
         """Return the parameters of one run by name without suffix, vectors as columns."""

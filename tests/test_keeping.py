@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from safetensors.numpy import save_file
 
-from lstm_lesson import GRU, LSTM, RNN, keeping
+from lstm_lesson import GRU, LSTM, RNN, Linear, keeping
 
 ARRAYS = {"a": np.arange(3.0), "b": np.array([[1, -2]], np.int64), "c": np.array(2.5, np.float32)}
 OPTIONS = {"name": "x", "numbers": [1, 2.5, None], "big": 2**100, "tenth": 0.1}
@@ -275,6 +275,17 @@ def test_a_layer_comes_back_with_options_weights_and_outputs(path, layer):
     for other in {LSTM, GRU, RNN} - {type(layer)}:
         with pytest.raises(ValueError, match=f"expected a saved {other.__name__}, got"):
             other.load(path)
+
+
+def test_a_head_comes_back(path):
+    head = Linear(3, 2, dtype=np.float64, rng=5)
+    head.save(path)
+    back = Linear.load(path)
+    assert repr(back) == repr(head) == "Linear(3, 2, dtype=float64): 8 parameters"
+    for name, p in head.parameters().items():
+        np.testing.assert_array_equal(back.parameters()[name], p)
+    with pytest.raises(ValueError, match="expected a saved GRU, got 'Linear'"):
+        GRU.load(path)
 
 
 @pytest.mark.parametrize(
