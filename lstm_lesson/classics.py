@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lstm_lesson.reber import SHARES, SYMBOLS, legal_next, reber_strings
 from lstm_lesson.validation import check_choice, check_rng, check_size
 
-SYMBOLS = "BTPSXVE"  # of the Reber grammars, in the order of the one-hot vectors
 NOISE = np.sqrt(0.2)  # standard deviation of the two-sequence problem's noise
 
 
@@ -66,64 +66,11 @@ class Classic(NamedTuple):
 # ---- Grammars ----
 
 
-def _reber() -> np.ndarray:
-    """Return the automaton of the embedded grammar: node and symbol to the next node, or -1."""
-    table = np.full((19, len(SYMBOLS)), -1)
-
-    def edge(node: int, symbol: str, to: int):
-        table[node, SYMBOLS.index(symbol)] = to
-
-    edge(0, "B", 1)
-    for outer, base in (("T", 2), ("P", 10)):
-        edge(1, outer, base)
-        for start, symbol, end in (
-            (0, "B", 1), (1, "T", 2), (1, "P", 3), (2, "S", 2), (2, "X", 4), (3, "T", 3),
-            (3, "V", 5), (4, "X", 3), (4, "S", 6), (5, "P", 4), (5, "V", 6), (6, "E", 7),
-        ):  # fmt: skip
-            edge(base + start, symbol, base + end)
-        edge(base + 7, outer, 18)
-    edge(18, "E", 0)  # where the next string begins
-    return table
-
-
-NEXT = _reber()  # (nodes, symbols)
-CHOICES = np.array([(legal[0], legal[-1]) for legal in map(np.flatnonzero, NEXT >= 0)])
-
-
-def reber_strings(rng, N: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return N strings of the embedded Reber grammar and their lengths, at least 9.
-
-    Parameters
-    ----------
-    rng : a generator or an integer seed; where two symbols are legal, each has probability 1/2.
-    N : strings.
-
-    Returns
-    -------
-    symbols : (L, N), indices into `SYMBOLS`; -1 after the end.
-    lengths : (N,).
-    """
-    rng, node = check_rng(rng), np.zeros(check_size("N", N), int)
-    rows, going = [], np.ones(N, bool)
-    while going.any():
-        symbol = CHOICES[node, rng.integers(2, size=N)]
-        rows.append(np.where(going, symbol, -1))
-        node = np.where(going, NEXT[node, symbol], 0)
-        going &= node != 0
-    symbols = np.array(rows)
-    return symbols, (symbols >= 0).sum(axis=0)
-
-
 def _predict_next(symbols: np.ndarray) -> Drawn:
     """Return (L, N) symbols as the task of predicting each from those before it."""
-    steps, N = symbols.shape
-    codes, inside = np.eye(len(SYMBOLS)), symbols >= 0
-    x, target = codes[symbols[:-1]] * inside[:-1, :, None], codes[symbols[1:]]
-    node, legal = np.zeros(N, int), np.empty((steps - 1, N, len(SYMBOLS)), bool)
-    for t in range(steps - 1):
-        node = np.where(inside[t], NEXT[node, symbols[t]], node)
-        legal[t] = NEXT[node] >= 0
-    return Drawn(x, target * inside[1:, :, None], inside[1:], legal)
+    codes, inside = np.eye(len(SYMBOLS)), (symbols >= 0)[..., None]
+    x, target = codes[symbols[:-1]] * inside[:-1], codes[symbols[1:]] * inside[1:]
+    return Drawn(x, target, inside[1:, :, 0], legal_next(symbols[:-1]))
 
 
 def embedded_reber(rng, N: int, T: int) -> Drawn:
@@ -141,22 +88,6 @@ def continual_reber(rng, N: int, T: int) -> Drawn:
         symbols, _ = reber_strings(rng, T // 9 + 1)  # no string is shorter than nine
         streams.append(symbols.T[symbols.T >= 0][: T + 1])
     return _predict_next(np.array(streams).T)
-
-
-def _symbol_shares() -> np.ndarray:
-    """Return how often each symbol occurs in strings, as shares of all symbols."""
-    moves = np.zeros((len(NEXT), len(NEXT)))  # probability of each step between nodes
-    emits = np.zeros(NEXT.shape)
-    for node, choices in enumerate(CHOICES):
-        for symbol in choices:
-            moves[node, NEXT[node, symbol]] += 0.5
-            emits[node, symbol] += 0.5
-    moves[:, 0] = 0  # a string ends
-    visits = np.linalg.solve(np.eye(len(NEXT)) - moves.T, np.eye(len(NEXT))[0])
-    return visits @ emits / visits.sum()
-
-
-SHARES = _symbol_shares()
 
 
 def _reber_trivial(T: int) -> float:

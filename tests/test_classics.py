@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from lstm_lesson.classics import CLASSICS, SHARES, SYMBOLS, classic, reber_strings
+from lstm_lesson.classics import CLASSICS, classic
+from lstm_lesson.reber import SHARES, SYMBOLS, reber_strings
 
 N = 4000
 # The picture of the Reber grammar (Hochreiter and Schmidhuber 1997, figure 3), as its arrows.
