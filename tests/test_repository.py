@@ -1,9 +1,12 @@
 """What the repository promises around the package: commands, versions, references, tidiness."""
 
+import ast
 import inspect
+import io
 import json
 import re
 import subprocess
+import tokenize
 from importlib import import_module, metadata
 from pathlib import Path
 
@@ -14,6 +17,11 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 # Modules that nothing outside the package imports.
 INNER = {"matrices", "lstm_kernel", "step_kernel", "validation", "cli", "experiments.command"}
+# What the book is taught with; the rest of the package is the engine.
+TEACHING = {
+    "tasks", "counting", "characters", "reber", "classics", "mutants", "hold", "diagrams",
+    "plotting", "widgets", "experiments",
+}  # fmt: skip
 
 
 def read(name: str) -> str:
@@ -196,3 +204,37 @@ def test_no_file_names_a_machine_path_or_a_registry():
 def test_the_top_folder_stays_readable():
     top = {path.relative_to(ROOT).parts[0] for path in tracked()}
     assert len([name for name in top if not name.startswith(".")]) <= 18
+
+
+def lines_of_code(path: Path) -> int:
+    """Count the lines that hold code: no comment, no docstring, not blank."""
+    text = path.read_text(encoding="utf-8")
+    described = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
+            described |= {*range(node.body[0].lineno, node.body[0].end_lineno + 1)}
+    outside = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT,
+               tokenize.ENDMARKER}  # fmt: skip
+    code = set()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type not in outside:
+            code |= {*range(token.start[0], token.end[0] + 1)}
+    return len(code - described)
+
+
+def test_lines_of_code_are_counted(tmp_path):
+    path = tmp_path / "module.py"
+    path.write_text('"""What."""\n\n# why\nx = f(\n    1,\n)  # how\n\n\ndef f(a):\n    """Do."""\n'
+                    '    s = """two\n    lines"""\n    return s\n')  # fmt: skip
+    assert lines_of_code(path) == 3 + 1 + 2 + 1
+
+
+def test_every_module_is_one_idea_and_the_engine_is_small():
+    package = ROOT / "lstm_lesson"
+    modules = sorted(package.rglob("*.py"))
+    long = {path.name for path in modules if len(path.read_text("utf-8").splitlines()) > 300}
+    assert long == set()
+    engine = [p for p in modules if p.relative_to(package).with_suffix("").parts[0] not in TEACHING]
+    assert sum(map(lines_of_code, engine)) <= 2500
