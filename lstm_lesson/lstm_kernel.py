@@ -233,7 +233,7 @@ class LSTMKernel:
         flat = all_columns("d_z", d_z)  # (4H, n * B)
         d_packed = flat @ turned(all_columns("columns", columns[:-1]))
         multiply_rows(turned(flat), weights.rows[..., H:-1], d_x)
-        d_first = to_rows(d_h[None])[0], to_rows(local[:1, 5])[0].copy()
+        d_first = tuple(to_rows(d[None])[0].copy() for d in (d_h, local[0, 5]))
         return d_first, {"packed": d_packed}
 
 

@@ -114,6 +114,24 @@ def test_backward_twice_gives_the_same_and_changes_nothing():
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("replicas", [(), (2,)])
+def test_what_is_returned_is_the_callers_own(replicas):
+    x, state, weights, d_output, d_state = random_problem(5, 2, 3, 4, 0, replicas)
+    output, last, cache = lstm_forward(x, state, *weights)
+    grads = lstm_backward(d_output, d_state, cache)
+    returned = [output, *last, grads.x, *grads.state, *grads[2:]]
+    assert all(a.flags.c_contiguous and a.flags.writeable for a in returned)
+    first = [a.copy() for a in returned]
+    other = random_problem(5, 2, 3, 4, 1, replicas)
+    lstm_backward(*other[3:], lstm_forward(*other[:2], *other[2])[2])  # in the same scratch memory
+    assert all(np.array_equal(a, b) for a, b in zip(returned, first, strict=True))
+    for a in (*returned, *weights):
+        a[...] = np.nan
+    again = lstm_backward(d_output, d_state, cache)
+    for a, b in zip([again.x, *again.state, *again[2:]], first[3:], strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_settings_of_numpy_are_kept_to_and_left_alone():
     size, errors = np.getbufsize(), np.geterr()
     x, state, weights, d_output, d_state = random_problem(5, 2, 3, 4, 0)
