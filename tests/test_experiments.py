@@ -267,26 +267,39 @@ def test_a_choice_that_fits_nothing_is_refused(tmp_path, seeds, only, message):
         sweep(COINS, tmp_path, seeds=seeds, only=only)
 
 
-@pytest.mark.filterwarnings("ignore")  # of Dask, when a worker is killed
-def test_a_cluster_that_loses_a_worker_gives_the_same_rows(undisturbed, tmp_path):
+@pytest.fixture
+def cluster():
     distributed = pytest.importorskip("distributed")
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
     with distributed.LocalCluster(silence_logs=50, **options) as cluster:
         with distributed.Client(cluster) as client:
             client.run(sys.path.insert, 0, str(Path(__file__).parent))
-            victims = client.run(os.getpid).values()
-        store = coins(tmp_path)
-        code = "from test_experiments import *; sweep(COINS, sys.argv[1], scheduler=sys.argv[2])"
-        process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", code, str(tmp_path), cluster.scheduler_address],
-            cwd=Path(__file__).parent,
-        )
-        end = time.monotonic() + 60
-        while len(store.rows()) < 5 and time.monotonic() < end:
-            time.sleep(0.01)
-        os.kill(next(iter(victims)), signal.SIGKILL)
-        assert process.wait(timeout=120) == 0
+            cluster.pids = list(client.run(os.getpid).values())
+        yield cluster
+
+
+@pytest.mark.filterwarnings("ignore")  # of Dask, when a worker is killed
+def test_a_cluster_that_loses_a_worker_gives_the_same_rows(undisturbed, cluster, tmp_path):
+    store = coins(tmp_path)
+    code = "from test_experiments import *; sweep(COINS, sys.argv[1], scheduler=sys.argv[2])"
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", code, str(tmp_path), cluster.scheduler_address],
+        cwd=Path(__file__).parent,
+    )
+    end = time.monotonic() + 60
+    while len(store.rows()) < 5 and time.monotonic() < end:
+        time.sleep(0.01)
+    os.kill(cluster.pids[0], signal.SIGKILL)
+    assert process.wait(timeout=120) == 0
     assert store.path.read_bytes() == undisturbed.path.read_bytes()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_run_that_raises_on_a_cluster_says_what_was_wrong(cluster, tmp_path):
+    with pytest.raises(OSError, match="rolled away"):
+        sweep(COINS._replace(run=bad_toss), tmp_path, scheduler=cluster.scheduler_address)
+    rows = coins(tmp_path).rows()
+    assert rows == {spec: toss(spec) for spec in rows}
 
 
 # ---- Statistics ----

@@ -6,9 +6,9 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import closing
 from typing import NamedTuple
 
 from tqdm import tqdm
@@ -70,11 +70,14 @@ class Experiment(NamedTuple):
             groups.setdefault(self.alike(spec), []).append(spec)
         return [tuple(group) for group in groups.values()]
 
-    def submit(self, executor: Executor, group: tuple) -> Future:
-        """Have a group run; the result is what `timed` returns, a list of it if run together."""
+    def call(self, group: tuple) -> tuple:
+        """Return the function and its arguments that run a group.
+
+        The result is what `timed` returns, or a list of it if the group is run together.
+        """
         if self.run_together is None:
-            return executor.submit(timed, self.run, *group)
-        return executor.submit(timed_together, self.run_together, group)
+            return timed, self.run, *group
+        return timed_together, self.run_together, group
 
 
 def sweep(
@@ -101,19 +104,15 @@ def sweep(
         with store.lock():
             stored = store.rows()
             missing = [spec for spec in chosen if spec not in stored]
-            with _executor(check_size("jobs", jobs), scheduler) as executor:
-                groups = experiment.groups(missing)
-                futures = {experiment.submit(executor, group): group for group in groups}
-                try:
-                    done = as_completed(futures)
-                    for future in tqdm(done, experiment.name, len(groups), disable=not progress):
-                        results = future.result()
-                        results = results if experiment.run_together else [results]
-                        for spec, result in zip(futures[future], results, strict=True):
-                            store.append(spec, *result)
-                except BaseException:  # don't wait for runs that nobody will store
-                    executor.shutdown(wait=False, cancel_futures=True)
-                    raise
+            groups = experiment.groups(missing)
+            calls = [experiment.call(group) for group in groups]
+            with closing(_results(calls, check_size("jobs", jobs), scheduler)) as finished:
+                for n, results in tqdm(
+                    finished, experiment.name, len(groups), disable=not progress
+                ):
+                    results = results if experiment.run_together else [results]
+                    for spec, result in zip(groups[n], results, strict=True):
+                        store.append(spec, *result)
             store.tidy(experiment.specs)  # also after one that was killed before it could
     except Timeout as error:
         raise ValueError(f"{store.path}: another process is writing to it; wait for it") from error
@@ -139,22 +138,34 @@ def timed_together(run_together: Callable, specs: tuple) -> list[tuple]:
     return [(outcome, seconds * outcome.sequences / total) for outcome in outcomes]
 
 
-@contextmanager
-def _executor(jobs: int, scheduler: str | None) -> Iterable[Executor]:
+def _results(calls: list[tuple], jobs: int, scheduler: str | None) -> Iterator[tuple[int, object]]:
+    """Call functions in other processes; yield the number and the result of each as it comes.
+
+    Closed, or ended by an error, it doesn't wait for what nobody will store.
+    """
     if scheduler is not None:
         try:
-            from distributed import Client
+            import distributed
         except ImportError as error:
             raise ImportError("--scheduler needs Dask: pip install distributed") from error
-        with Client(scheduler) as client, client.get_executor(pure=False) as executor:
-            yield executor
+        with distributed.Client(scheduler) as client:
+            # Not Dask's executor: it fails if a worker is lost that holds a result not yet fetched.
+            futures = {client.submit(*call, pure=False): n for n, call in enumerate(calls)}
+            for future in distributed.as_completed(futures):
+                yield futures[future], future.result()
         return
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, "1"))  # what a new process reads when it starts
     try:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(jobs, context, initializer=_end_with_parent) as executor:
-            yield executor
+            try:
+                futures = {executor.submit(*call): n for n, call in enumerate(calls)}
+                for future in as_completed(futures):
+                    yield futures[future], future.result()
+            except BaseException:
+                executor.shutdown(wait=False, cancel_futures=True)
+                raise
     finally:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
