@@ -9,6 +9,7 @@ from lstm_lesson import plotting
 
 @pytest.fixture(autouse=True)
 def fresh_figures():
+    plt.close("all")  # what tests before left open
     with plt.style.context("default"), plt.rc_context({"backend": "agg"}):
         yield
     plt.close("all")
