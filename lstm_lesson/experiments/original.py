@@ -172,9 +172,7 @@ class _State(NamedTuple):
     s: np.ndarray  # cell states
     squashed: np.ndarray  # h(s)
     seen: np.ndarray  # what cells and gates saw
-    read: (
-        np.ndarray
-    )  # what the outputs see: what cells put out, and the inputs if there is a shortcut
+    read: np.ndarray  # what the outputs see: the cells' outputs; with a shortcut the inputs too
 
 
 def _step(shape: Net, params, x, before: _State | None) -> _State:
