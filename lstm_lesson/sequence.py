@@ -72,7 +72,6 @@ def forward(
 
     Shapes are the caller's to check: the layers do.
     """
-    np.setbufsize(256)
     T, *N, H = len(x), *state[-1].shape
     x = in_order(x, lengths, reverse)
     weights = kernel.pack(params)
