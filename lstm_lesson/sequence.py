@@ -81,8 +81,8 @@ def forward(
         count = round(T * math.prod(N) / max(SEGMENT_ROWS, SEGMENT_CELLS // H))
     length = -(-T // max(1, count))
     output = np.empty((T, *state[0].shape), x.dtype)
-    last = tuple(np.empty_like(part) for part in state)
     ended = () if lengths is None else set(lengths)
+    last = tuple(np.empty_like(part) for part in state) if ended else ()
     record = kernel.record(T, state, x.shape[-1]) if keep and not checkpoint else None
     starts = []
     for start in range(0, T, length):

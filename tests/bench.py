@@ -23,7 +23,7 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
 from lstm_lesson import LSTM, LSTMState, interop  # noqa: E402
-from lstm_lesson.matrices import blocks, step_product  # noqa: E402
+from lstm_lesson.matrices import step_product  # noqa: E402
 from lstm_lesson.sequence import lstm_backward, lstm_forward  # noqa: E402
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -99,9 +99,8 @@ def products(T, B, D, H):
     weight, x, h, d_z = draw(4 * H, H + D + 1), draw(T * B, D), draw(T * B, H), draw(4 * H, T * B)
     columns, gates, d_h = draw(T, H + D + 1, B), draw(T, 4 * H, B), draw(T, H, B)
     weight_ih = weight[:, H:-1].copy()
-    if blocks(4 * H, (H + D + 1) * B) == 1:  # then it is quicker column by column
-        weight = weight.T.copy().T
-    product, weight, columns, gates_by_product = step_product(weight, columns, gates)
+    how = step_product(weight, columns, gates, weight.T.copy().T)
+    product, weight, columns, gates_by_product = how
     d_product, weight_hh, gates, d_h = step_product(draw(H, 4 * H), gates, d_h)
 
     def run():

@@ -16,7 +16,7 @@ from lstm_lesson import sequence
 from lstm_lesson.activations import sigmoid
 from lstm_lesson.classics import Drawn, classic
 from lstm_lesson.initializers import chrono, orthogonal, uniform, xavier_uniform
-from lstm_lesson.lstm_kernel import LSTMKernel
+from lstm_lesson.lstm_kernel import LSTMKernel, LSTMWeights
 from lstm_lesson.step_kernel import StepKernel
 from lstm_lesson.variants import LSTMCell
 
@@ -119,9 +119,9 @@ def gradients(spec: ReplicaSpec, params, drawn: Drawn, state=None, *, cut: bool 
         d_z *= y * (1 - y)
     d_z /= drawn.mask.sum(axis=(0, 2))[:, None, None]
     if cut:  # as if on the way back, and there alone, the recurrent weights were zero
-        columns = cache.weights.columns.copy(order="K")
-        columns[..., :H] = 0
-        cache = cache._replace(weights=cache.weights._replace(columns=columns))
+        rows = cache.weights.rows.copy()
+        rows[..., :H] = 0
+        cache = cache._replace(weights=LSTMWeights(rows, columns=None))
     flat = np.moveaxis(d_z, 0, 1).reshape(d_z.shape[1], -1, d_z.shape[-1])  # (S, L * B, V)
     seen = np.moveaxis(hidden, 0, 1).reshape(d_z.shape[1], -1, hidden.shape[-1])
     d_hidden = (d_z @ params["head_weight"])[..., :H]
