@@ -71,7 +71,7 @@ class LSTMWeights(NamedTuple):
     """U, W and b side by side, gates in the order o, i, f, g, the sigmoids' halved."""
 
     rows: np.ndarray  # (4H, H + D + 1)
-    columns: np.ndarray | None  # the same, column by column in memory, if the cache can hold them
+    columns: np.ndarray  # the same, column by column in memory; `rows` if the cache can't hold them
 
 
 class LSTMKernel:
@@ -90,7 +90,7 @@ class LSTMKernel:
         rows[..., : 3 * H, :] *= 0.5
         for copy in columns:
             copy[...] = turned(rows)
-        return LSTMWeights(rows, turned(copy) if fits else None)
+        return LSTMWeights(rows, turned(copy) if fits else rows)
 
     def unpack(self, grads):
         """Return the gradients of the parameters as `pack` was given them."""
@@ -128,7 +128,7 @@ class LSTMKernel:
         columns[:-1, H:-1], columns[:-1, -1] = to_columns(x), 1
         z_slots = slots[:-1, :4].reshape(n, 4 * H, *N)  # in the memory of the slots
         from_x = repeat(None)
-        if fits := weights.columns is not None:
+        if fits := weights.columns is not weights.rows:
             how = step_product(weights.rows, columns[:-1], z_slots, weights.columns)
         else:
             # Weights too large to stay in the cache are read once a segment where that is enough.
@@ -188,14 +188,13 @@ class LSTMKernel:
         h = columns[1:, :H]
         # The sigmoid's derivative at the halved pre-activation is 2 s (1 - s).
         d_sigmoids, d_i_f = local[:n, 1:4], local[:n, 2:4]
-        one, two = np.array(1, x.dtype), np.array(2, x.dtype)  # quicker than numbers of Python
-        np.subtract(one, slots[:n, :3], out=d_sigmoids)
-        d_sigmoids *= two
+        np.subtract(1, slots[:n, :3], out=d_sigmoids)
+        d_sigmoids *= 2
         d_o *= h  # o * tanh(c)
         d_i_f *= slots[:n, 1:3]
         d_i_f *= slots[:n, 3:]
         np.multiply(g, g, out=d_g)
-        np.subtract(one, d_g, out=d_g)
+        np.subtract(1, d_g, out=d_g)
         d_g *= i
         d_c_prev[:] = f
         np.multiply(h, tanh_c, out=into_c)
@@ -207,8 +206,7 @@ class LSTMKernel:
         d_c = np.empty_like(d_h[0])
         local[n:, 5] = to_columns(d_state[1][None])
         d_z = local[:n, 1:5].reshape(n, 4 * H, *N)
-        weight_hh = weights.rows if weights.columns is None else weights.columns
-        weight_hh = turned(weight_hh[..., :H])
+        weight_hh = turned(weights.columns[..., :H])
         product, weight_hh, d_z_read, d_h_out = step_product(weight_hh, d_z, d_h)
         (d_h,), (d_h_out,) = d_h, d_h_out
         multiply, add = np.multiply, np.add
@@ -235,8 +233,8 @@ class LSTMKernel:
         flat = all_columns("d_z", d_z)  # (4H, n * B)
         d_packed = flat @ all_rows(to_rows(columns[:-1]))
         multiply_rows(turned(flat), weights.rows[..., H:-1], d_x)
-        d_h, d_c = to_rows(d_h[None])[0], to_rows(local[:1, 5])[0]
-        return (d_h.copy(), d_c.copy()), {"packed": d_packed}
+        d_first = tuple(to_rows(d[None])[0].copy() for d in (d_h, local[0, 5]))
+        return d_first, {"packed": d_packed}
 
 
 def _still(a: np.ndarray, n: int) -> np.ndarray:

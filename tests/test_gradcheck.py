@@ -14,13 +14,13 @@ X = np.random.default_rng(2).normal(size=(4, 2, 3))
 
 # A line of the fast backward pass, and the same line wrong.
 MUTANTS = [
-    ("np.subtract(one, slots[:n, :3], out=d_sigmoids)", "d_sigmoids[:] = 1"),
-    ("d_sigmoids *= two", "pass"),
+    ("np.subtract(1, slots[:n, :3], out=d_sigmoids)", "d_sigmoids[:] = 1"),
+    ("d_sigmoids *= 2", "pass"),
     ("d_o *= h", "d_o *= tanh_c"),
     ("d_i_f *= slots[:n, 1:3]", "pass"),
     ("d_i_f *= slots[:n, 3:]", "d_i_f *= slots[:n, 4:]"),
     ("np.multiply(g, g, out=d_g)", "d_g[:] = g"),
-    ("np.subtract(one, d_g, out=d_g)", "d_g[:] = 1"),
+    ("np.subtract(1, d_g, out=d_g)", "d_g[:] = 1"),
     ("d_g *= i", "d_g *= f"),
     ("d_c_prev[:] = f", "d_c_prev[:] = 1"),
     ("np.multiply(h, tanh_c, out=into_c)", "into_c[:] = 0"),

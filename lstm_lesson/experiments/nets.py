@@ -121,7 +121,7 @@ def gradients(spec: ReplicaSpec, params, drawn: Drawn, state=None, *, cut: bool 
     if cut:  # as if on the way back, and there alone, the recurrent weights were zero
         rows = cache.weights.rows.copy()
         rows[..., :H] = 0
-        cache = cache._replace(weights=LSTMWeights(rows, columns=None))
+        cache = cache._replace(weights=LSTMWeights(rows, columns=rows))
     flat = np.moveaxis(d_z, 0, 1).reshape(d_z.shape[1], -1, d_z.shape[-1])  # (S, L * B, V)
     seen = np.moveaxis(hidden, 0, 1).reshape(d_z.shape[1], -1, hidden.shape[-1])
     d_hidden = (d_z @ params["head_weight"])[..., :H]
