@@ -9,8 +9,9 @@ import sys
 
 import numpy as np
 
-from lstm_lesson import LSTM, __version__, cases
+from lstm_lesson import LSTM, __version__
 from lstm_lesson.experiments import command as experiments
+from lstm_lesson.interop import cases
 
 EXIT = {"PASS": 0, "FAIL": 1, "UNUSABLE": 2}  # verdict: exit code
 CODES = "exit codes: 0 all is well; 1 a check failed; 2 a file, path or option can't be used"

@@ -23,8 +23,8 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
 from lstm_lesson import LSTM, LSTMState, interop  # noqa: E402
-from lstm_lesson.matrices import step_product  # noqa: E402
-from lstm_lesson.sequence import lstm_backward, lstm_forward  # noqa: E402
+from lstm_lesson.engine.matrices import step_product  # noqa: E402
+from lstm_lesson.engine.sequence import lstm_backward, lstm_forward  # noqa: E402
 
 RESULTS = Path(__file__).parents[1] / "results"
 SHAPES = [  # (T, B, D, H)

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 import lstm_lesson
-from lstm_lesson import cases, cli
+from lstm_lesson import cli
+from lstm_lesson.interop import cases
 
 
 @pytest.fixture

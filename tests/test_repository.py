@@ -16,12 +16,10 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 # Modules that nothing outside the package imports.
-INNER = {"matrices", "lstm_kernel", "step_kernel", "validation", "cli", "experiments.command"}
+INNER = {"engine.matrices", "engine.lstm_kernel", "engine.step_kernel", "engine.arguments", "cli",
+         "experiments.command"}  # fmt: skip
 # What the book is taught with; the rest of the package is the engine.
-TEACHING = {
-    "tasks", "counting", "characters", "reber", "classics", "mutants", "hold", "diagrams",
-    "plotting", "widgets", "experiments",
-}  # fmt: skip
+TEACHING = {"tasks", "pretrained", "figures", "widgets", "experiments", "inspect"}
 
 
 def read(name: str) -> str:

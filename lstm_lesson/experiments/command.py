@@ -90,7 +90,7 @@ def _run(args) -> int:
 
 
 def _plot(args) -> int:
-    from lstm_lesson.experiments.figures import draw_all
+    from lstm_lesson.experiments.plots import draw_all
 
     for path in draw_all(args.folder, args.plots):
         print(path, flush=True)

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lstm_lesson.layers import LSTM
-from lstm_lesson.variants import LSTMCell
+from lstm_lesson.engine.layers import LSTM
+from lstm_lesson.engine.variants import LSTMCell
 
 
 class GateRecurrentState(NamedTuple):

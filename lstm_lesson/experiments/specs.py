@@ -6,12 +6,12 @@ import functools
 import itertools
 import json
 
-from lstm_lesson.experiments.gates import WATCH_THE_GATES
-from lstm_lesson.experiments.repeat import REPEAT_1997
-from lstm_lesson.experiments.run import LAYERS, Outcome, Spec, run
+from lstm_lesson.engine.arguments import check_choice
+from lstm_lesson.experiments.repeat_1997.specs import REPEAT_1997
+from lstm_lesson.experiments.runs import LAYERS, Outcome, Spec, run
 from lstm_lesson.experiments.sweep import Experiment
-from lstm_lesson.tasks import TASKS
-from lstm_lesson.validation import check_choice
+from lstm_lesson.experiments.watch_the_gates import WATCH_THE_GATES
+from lstm_lesson.tasks.synthetic import TASKS
 
 SEEDS = range(10)
 

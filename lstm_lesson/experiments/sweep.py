@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
+from lstm_lesson.engine.arguments import check_size
 from lstm_lesson.experiments.store import Store, Timeout
-from lstm_lesson.validation import check_size
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 

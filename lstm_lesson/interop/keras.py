@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from lstm_lesson.layers import GRU, LSTM
-from lstm_lesson.stack import Stack
-from lstm_lesson.validation import check_array
+from lstm_lesson.engine.arguments import check_array
+from lstm_lesson.engine.layers import GRU, LSTM
+from lstm_lesson.engine.stack import Stack
 
 
 def from_keras(weights: list[np.ndarray]) -> LSTM | GRU:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lstm_lesson.engine.layers import GRU, LSTM, RNN
+from lstm_lesson.engine.stack import Stack
 from lstm_lesson.interop.keras import check_lacking
-from lstm_lesson.layers import GRU, LSTM, RNN
-from lstm_lesson.stack import Stack
 
 if TYPE_CHECKING:
     import torch

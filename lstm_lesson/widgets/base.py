@@ -9,7 +9,7 @@ import anywidget
 from ipywidgets import Layout
 from traitlets import Unicode
 
-from lstm_lesson.plotting import COLOURS
+from lstm_lesson.figures import COLOURS
 
 HERE = Path(__file__).parent
 _numbers = itertools.count(1)

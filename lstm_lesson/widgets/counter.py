@@ -10,10 +10,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from traitlets import Dict, Int, List, Unicode
 
-from lstm_lesson import counting, trace
-from lstm_lesson.hold import Hold, run
-from lstm_lesson.layers import LSTM, Linear
-from lstm_lesson.plotting import COLOURS, TALL
+from lstm_lesson import trace
+from lstm_lesson.engine.layers import LSTM, Linear
+from lstm_lesson.figures import COLOURS, TALL
+from lstm_lesson.inspect.interventions import Hold, run
+from lstm_lesson.pretrained import counting
 from lstm_lesson.widgets.base import LessonWidget, script, style
 
 CHOSEN = {"a_n_b_n": (0, "ab"), "brackets": (1, "()")}  # which of the ten, and its symbols
@@ -48,7 +49,7 @@ class Counter(LessonWidget):
     network : "a_n_b_n" or "brackets"; by default the one that knows the symbols.
     settings : traits to set differently: ``step``, the step that is shown, 0 for the end mark;
         ``unit`` and ``what`` ("i", "f", "g", "o", "c" or "h"), what is drawn; ``holds``, a list of
-        dicts with the fields of `lstm_lesson.hold.Hold`.
+        dicts with the fields of `lstm_lesson.inspect.interventions.Hold`.
 
     Raises
     ------

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from traitlets import Float, Int
 
 from lstm_lesson import LSTM, RNN, LSTMState, trace
-from lstm_lesson.plotting import COLOURS, norm_against_lag
+from lstm_lesson.figures import COLOURS, norm_against_lag
 from lstm_lesson.widgets.base import LessonWidget, script, style
 
 INPUT, HIDDEN, SEEDS, WARM_UP, LAGS = 4, 16, 10, 50, 100

@@ -11,10 +11,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from traitlets import Dict, Int, Unicode
 
-from lstm_lesson import characters, plotting
-from lstm_lesson.experiments.gates import correlation
-from lstm_lesson.losses import log_softmax
-from lstm_lesson.validation import check_choice
+from lstm_lesson import figures
+from lstm_lesson.engine.arguments import check_choice
+from lstm_lesson.experiments.watch_the_gates import correlation
+from lstm_lesson.pretrained import characters
+from lstm_lesson.training.losses import log_softmax
 from lstm_lesson.widgets.base import LessonWidget, script, style
 
 QUANTITIES = ("i", "f", "g", "o", "c", "h")
@@ -38,13 +39,13 @@ class Reader(LessonWidget):
     ----------
     text : 1 to 600 characters.
     gate : what to show: i, f, g, o, c or h.
-    sort : what to sort the units by: a name of `lstm_lesson.characters.PROPERTIES`, for the size of
+    sort : what to sort the units by: a name of `pretrained.characters.PROPERTIES`, for the size of
         their correlation with it, or "unit number".
     unit : the unit to follow.
     cursor : the character at which to look, from 0; by default the last of a text that is given.
     shown : how many units to show, the first in order.
 
-    The weights are those of `lstm_lesson.characters.load`, each row rounded to 8 bits, here and in
+    The weights are those of `pretrained.characters.load`, each row rounded to 8 bits, here and in
     the script: 130 KB instead of 254, for less than 0.001 nats a character.
     """
 
@@ -100,7 +101,7 @@ class Reader(LessonWidget):
     def table(self) -> str:
         """Return the five first units, and the guesses at the cursor, as text."""
         found = self.compute()
-        name, text = plotting.NAMES[self.gate], known(self.text)
+        name, text = figures.NAMES[self.gate], known(self.text)
         where = min(self.cursor, len(text) - 1)
         lines = [
             f"{len(text)} characters read by {len(found['order'])} units: {name} {self.gate}",
@@ -118,7 +119,7 @@ class Reader(LessonWidget):
         values = found["gates"][self.gate][part]
         figure, axes = plt.subplots(2, 1, figsize=(5, 3.8), sharex=True, height_ratios=(1, 2.6))
         chosen = values[:, found["order"][: self.shown]]
-        plotting.text_map(axes, known(self.text)[part], self.gate, values[:, self.unit], chosen)
+        figures.text_map(axes, known(self.text)[part], self.gate, values[:, self.unit], chosen)
         axes[0].set_title(f"unit {self.unit}", weight="normal")
         return figure
 

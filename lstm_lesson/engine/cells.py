@@ -1,0 +1,153 @@
+"""One step of a recurrent cell and its backward, line for line as the equations are written.
+
+This is where to read. `lstm_lesson.engine.sequence` computes the same numbers over whole sequences,
+fast. Gates are stacked in the order i, f, g, o, as in PyTorch.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from lstm_lesson.engine.activations import sigmoid, sigmoid_derivative, tanh, tanh_derivative
+from lstm_lesson.engine.arguments import check_array
+
+
+class LSTMState(NamedTuple):
+    """What an LSTM carries from one step to the next."""
+
+    h: np.ndarray  # hidden state, (B, H) in a cell, (layers * directions, B, H) in a layer
+    c: np.ndarray  # cell state, same shape
+
+
+class LSTMStepCache(NamedTuple):
+    """What `lstm_step` keeps for `lstm_step_backward`; the gates are here to look at, too."""
+
+    x: np.ndarray  # input, (B, D)
+    h_prev: np.ndarray  # hidden state before the step, (B, H)
+    c_prev: np.ndarray  # cell state before the step, (B, H)
+    i: np.ndarray  # input gate, (B, H), in (0, 1)
+    f: np.ndarray  # forget gate, (B, H), in (0, 1)
+    g: np.ndarray  # candidate, (B, H), in (-1, 1)
+    o: np.ndarray  # output gate, (B, H), in (0, 1)
+    c: np.ndarray  # cell state after the step, (B, H)
+    tanh_c: np.ndarray  # tanh of it, (B, H)
+
+
+class LSTMStepGrads(NamedTuple):
+    """Gradients of the loss through one step, named after what they are gradients of."""
+
+    x: np.ndarray  # (B, D)
+    h_prev: np.ndarray  # (B, H)
+    c_prev: np.ndarray  # (B, H)
+    weight_ih: np.ndarray  # (4H, D)
+    weight_hh: np.ndarray  # (4H, H)
+    bias: np.ndarray  # (4H,)
+
+
+def lstm_step(
+    x: np.ndarray,
+    state: LSTMState,
+    weight_ih: np.ndarray,
+    weight_hh: np.ndarray,
+    bias: np.ndarray,
+) -> tuple[LSTMState, LSTMStepCache]:
+    """Advance an LSTM by one time step.
+
+    Parameters
+    ----------
+    x : (B, D), the input at this step.
+    state : `LSTMState` of two (B, H), the state before the step.
+    weight_ih : (4H, D), input weights, gates stacked i, f, g, o.
+    weight_hh : (4H, H), recurrent weights.
+    bias : (4H,).
+
+    Returns
+    -------
+    state : `LSTMState` of two (B, H), the state after the step; its ``h`` is the output.
+    cache : `LSTMStepCache`, every gate, and what the backward step needs.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array has a dtype or a shape that does not fit the others.
+
+    The cell of Hochreiter and Schmidhuber (1997) with the forget gate of Gers et al. (2000), as in
+    `torch.nn.LSTMCell`. Built up in chapter 3.
+    """
+    check_array("x", x, ("B", "D"))
+    B, D = x.shape
+    h_prev, c_prev = state
+    check_array("state.h", h_prev, (B, "H"), x.dtype)
+    H = h_prev.shape[1]
+    check_array("state.c", c_prev, (B, H), x.dtype)
+    check_array("weight_ih", weight_ih, (4 * H, D), x.dtype)
+    check_array("weight_hh", weight_hh, (4 * H, H), x.dtype)
+    check_array("bias", bias, (4 * H,), x.dtype)
+
+    z = x @ weight_ih.T + h_prev @ weight_hh.T + bias  # (B, 4H)
+    z_i, z_f, z_g, z_o = np.split(z, 4, axis=1)  # (B, H) each
+    i = sigmoid(z_i)
+    f = sigmoid(z_f)
+    g = tanh(z_g)
+    o = sigmoid(z_o)
+    c = f * c_prev + i * g
+    tanh_c = tanh(c)
+    h = o * tanh_c
+    return LSTMState(h, c), LSTMStepCache(x, h_prev, c_prev, i, f, g, o, c, tanh_c)
+
+
+def lstm_step_backward(
+    d_state: LSTMState,
+    cache: LSTMStepCache,
+    weight_ih: np.ndarray,
+    weight_hh: np.ndarray,
+) -> LSTMStepGrads:
+    """Carry a gradient back through one `lstm_step`.
+
+    Parameters
+    ----------
+    d_state : `LSTMState` of two (B, H): the gradient of the loss with respect to the ``h`` and the
+        ``c`` that the step returned. ``d_state.h`` is the total gradient (from this step's output
+        and from the next step); ``d_state.c`` is what arrives through the next step's cell only.
+    cache : what the forward step returned.
+    weight_ih, weight_hh : (4H, D) and (4H, H), the weights of the forward step.
+
+    Returns
+    -------
+    `LSTMStepGrads`. Over a sequence, add up the three parameter gradients of all its steps.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array has a dtype or a shape that does not fit the cache. Derived in chapter 5.
+    """
+    x, h_prev, c_prev, i, f, g, o, _, tanh_c = cache
+    d_h, d_c_next = d_state
+    check_array("d_state.h", d_h, tanh_c.shape, x.dtype)
+    check_array("d_state.c", d_c_next, tanh_c.shape, x.dtype)
+
+    d_o = d_h * tanh_c
+    d_c = d_c_next + d_h * o * tanh_derivative(tanh_c)  # both ways out of the cell
+    d_f = d_c * c_prev
+    d_c_prev = d_c * f
+    d_i = d_c * g
+    d_g = d_c * i
+    d_z = np.concatenate(
+        [
+            d_i * sigmoid_derivative(i),
+            d_f * sigmoid_derivative(f),
+            d_g * tanh_derivative(g),
+            d_o * sigmoid_derivative(o),
+        ],
+        axis=1,
+    )  # (B, 4H)
+    return LSTMStepGrads(
+        x=d_z @ weight_ih,
+        h_prev=d_z @ weight_hh,
+        c_prev=d_c_prev,
+        weight_ih=d_z.T @ x,
+        weight_hh=d_z.T @ h_prev,
+        bias=d_z.sum(axis=0),
+    )

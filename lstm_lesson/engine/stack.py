@@ -1,0 +1,277 @@
+"""Layers and directions of recurrent cells: parameters by name, states, dropout, shapes.
+
+What `RNN`, `GRU` and `LSTM` of `lstm_lesson.engine.layers` have in common; they say which
+parameters one layer has and which kernel runs it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from lstm_lesson.engine import sequence
+from lstm_lesson.engine.arguments import (
+    check_array,
+    check_choice,
+    check_dtype,
+    check_flag,
+    check_lengths,
+    check_number,
+    check_rng,
+    check_size,
+)
+from lstm_lesson.engine.base import Layer, LayerGrads
+from lstm_lesson.engine.initializers import INITIALIZERS
+from lstm_lesson.engine.step_kernel import StepKernel
+
+
+class StackCache(NamedTuple):
+    """What `Stack.forward` keeps for `Stack.backward`."""
+
+    runs: list[sequence.Cache]  # of each layer and direction, as states are ordered
+    masks: list[np.ndarray | None]  # of dropout above each layer but the last
+    shape: tuple[int, int]  # (T, B)
+
+
+class Stack(Layer):
+    """Base of the recurrent layers; use `RNN`, `GRU` or `LSTM`.
+
+    A subclass defines `GATES` (blocks in a weight matrix), `_cell()`, `_extra_shapes()` and how
+    its state packs into a tuple of arrays, and may draw extra initial values.
+    """
+
+    GATES: int
+    SIZES = ("input_size", "hidden_size")
+
+    def __init__(self, given: dict):
+        """Draw the initial values; `given` holds the arguments of the subclass by name."""
+        self._set_options({name: given[name] for name in (*self.SIZES, *self.DEFAULTS, "dtype")})
+        draw = {
+            "weight_ih": _initializer("weight_init", given["weight_init"]),
+            "weight_hh": _initializer("recurrent_init", given["recurrent_init"]),
+        }
+        draw["weight_hr"] = draw["weight_ih"]
+        rng = check_rng(given["rng"])
+        self._params = {}
+        for name, shape in self._shapes().items():
+            kind = name.split("_l")[0]
+            if kind in draw:
+                blocks = 1 if kind == "weight_hr" else self.GATES
+                block = (shape[0] // blocks, shape[1])
+                drawn = [draw[kind](block, rng, self.dtype) for _ in range(blocks)]
+                self._params[name] = np.concatenate(drawn)
+                check_array(f"{name} as drawn", self._params[name], shape, self.dtype)
+            else:
+                self._params[name] = np.zeros(shape, self.dtype)
+
+    def _set_options(self, options: dict) -> None:
+        """Check the options and make each an attribute."""
+        self.input_size = check_size("input_size", options["input_size"])
+        self.hidden_size = check_size("hidden_size", options["hidden_size"])
+        self.num_layers = check_size("num_layers", options["num_layers"])
+        for name in ("bias", "batch_first", "bidirectional", "reverse"):
+            setattr(self, name, check_flag(name, options[name]))
+        if self.bidirectional and self.reverse:
+            raise ValueError("reverse: a bidirectional layer runs both ways already")
+        self.dropout = check_number("dropout", options["dropout"], 0, 1)
+        if self.dropout and self.num_layers == 1:
+            raise ValueError("dropout: acts between layers, and num_layers is 1")
+        self.dtype = check_dtype(options["dtype"])
+
+    @property
+    def _directions(self) -> int:
+        return 2 if self.bidirectional else 1
+
+    @property
+    def _output_size(self) -> int:
+        return self.hidden_size  # of one direction
+
+    def _suffixes(self) -> list[tuple[int, str]]:
+        """Return each run's layer and suffix of parameter names, in the order of states."""
+        directions = ("", "_reverse")[: self._directions]
+        return [
+            (n, f"_l{n}{direction}") for n in range(self.num_layers) for direction in directions
+        ]
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of every parameter by name; allocates nothing."""
+        rows = self.GATES * self.hidden_size
+        shapes = {}
+        for layer, suffix in self._suffixes():
+            inputs = self._output_size * self._directions if layer else self.input_size
+            shapes["weight_ih" + suffix] = (rows, inputs)
+            shapes["weight_hh" + suffix] = (rows, self._output_size)
+            if self.bias:
+                shapes["bias" + suffix] = (rows,)
+            for name, shape in self._extra_shapes().items():
+                shapes[name + suffix] = shape
+        return shapes
+
+    def _extra_shapes(self) -> dict[str, tuple[int, ...]]:
+        return {}
+
+    def _cell(self):
+        raise NotImplementedError
+
+    def _kernel(self):
+        return StepKernel(self._cell())
+
+    def _state_sizes(self) -> tuple[int, ...]:
+        return (self.hidden_size,)
+
+    def _pack_state(self, parts: tuple[np.ndarray, ...]):
+        return parts[0]
+
+    def _unpack_state(self, name: str, state) -> dict[str, np.ndarray]:
+        """Return the arrays of a state by what an error calls them."""
+        return {name: state}
+
+    def forward(
+        self, x: np.ndarray, state=None, lengths=None, *, checkpoint=False, keep=True, rng=None
+    ):
+        """Run the layer over a batch of sequences.
+
+        Parameters
+        ----------
+        x : (T, B, D), or (B, T, D) if `batch_first`, of the layer's dtype, with T and B at least 1.
+            Leave it unchanged until `backward` is done.
+        state : the state before the first step, arrays (layers * directions, B, H), as `forward`
+            returns it; zeros by default.
+        lengths : B whole numbers from 1 to T, the steps of each sequence; what follows is padding,
+            which changes nothing and has zero output. By default all T.
+        checkpoint : keep a state every ``sqrt(T)`` steps only and compute the rest again in
+            `backward`: memory grows like the square root of T, for one more forward pass.
+        keep : without it, keep nothing for `backward`, whose cache is then None: quicker.
+        rng : generator or seed for dropout; without one nothing is dropped, as in evaluation.
+
+        Returns
+        -------
+        output : (T, B, H * directions), or (B, T, H * directions) if `batch_first`: the hidden
+            state of the last layer after each step.
+        state : the state of every layer and direction after its last step, in the shape of `state`.
+        cache : what `backward` needs; None without `keep`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not an array of the shape and dtype expected, or out of range.
+        """
+        axes = ("B", "T") if self.batch_first else ("T", "B")
+        check_array("x", x, (*axes, self.input_size), self.dtype)
+        if 0 in x.shape:
+            raise ValueError(
+                f"x: expected at least one step and one sequence, got {axes} = {x.shape[:2]}"
+            )
+        x = self._time_first(x)
+        T, B, _ = x.shape
+        if lengths is not None:
+            lengths = check_lengths("lengths", lengths, T, B)
+        check_flag("checkpoint", checkpoint)
+        check_flag("keep", keep)
+        rng = None if rng is None else check_rng(rng)
+        first = self._check_state("state", state, B)
+        runs, masks, outputs, last = [], [], [], []
+        for n, (_, suffix) in enumerate(self._suffixes()):
+            if n and n % self._directions == 0:  # the layer below is complete
+                x, outputs = np.concatenate(outputs, axis=-1), []
+                masks.append(self._mask(x.shape, rng))
+                x = x if masks[-1] is None else x * masks[-1]
+            output, state, cache = sequence.forward(
+                self._kernel(),
+                x,
+                tuple(part[n] for part in first),
+                self._of_run(suffix),
+                lengths=lengths,
+                reverse=self.reverse or suffix.endswith("_reverse"),
+                checkpoint=checkpoint,
+                keep=keep,
+            )
+            outputs.append(output)
+            last.append(state)
+            runs.append(cache)
+        output = outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=-1)
+        state = self._pack_state(_layer_by_layer(last))
+        cache = StackCache(runs, masks, (T, B)) if keep else None
+        return self._time_first(output), state, cache
+
+    def backward(self, d_output: np.ndarray, cache: StackCache, d_state=None) -> LayerGrads:
+        """Carry the gradient of a loss back through `forward`.
+
+        Parameters
+        ----------
+        d_output : gradient with respect to `output`, in its shape.
+        cache : what `forward` returned.
+        d_state : gradient with respect to the final state, in its shape, beyond what reaches it
+            through `output`; zeros by default.
+
+        Returns
+        -------
+        `LayerGrads`: ``params`` (a dict under the names of `parameters`), ``x`` and ``state``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an array has another shape or dtype than what it is the gradient of.
+        """
+        if not isinstance(cache, StackCache):
+            raise TypeError(f"cache: expected what forward returned, got {type(cache).__name__}")
+        T, B = cache.shape
+        shape = (B, T) if self.batch_first else (T, B)
+        size, directions = self._output_size, self._directions
+        check_array("d_output", d_output, (*shape, size * directions), self.dtype)
+        d_x = self._time_first(d_output)
+        d_last = self._check_state("d_state", d_state, B)
+        params, d_first = {}, []
+        for n, (layer, suffix) in reversed(list(enumerate(self._suffixes()))):
+            direction = n % directions
+            if direction == directions - 1:  # the layer above is complete
+                d_outputs, d_x = d_x, None
+                if layer < self.num_layers - 1 and cache.masks[layer] is not None:
+                    d_outputs = d_outputs * cache.masks[layer]
+            part = d_outputs[..., direction * size : (direction + 1) * size]
+            grads = sequence.backward(part, tuple(d[n] for d in d_last), cache.runs[n])
+            d_x = grads.x if d_x is None else d_x + grads.x
+            d_first.insert(0, grads.state)
+            params |= {name + suffix: grad for name, grad in grads.params.items()}
+        params = {name: params[name].reshape(p.shape) for name, p in self._params.items()}
+        state = self._pack_state(_layer_by_layer(d_first))
+        return LayerGrads(params, self._time_first(d_x), state)
+
+    def _of_run(self, suffix: str) -> dict[str, np.ndarray]:
+        """Return the parameters of one run by name without suffix, vectors as columns."""
+        names = ["weight_ih", "weight_hh", *(["bias"] if self.bias else []), *self._extra_shapes()]
+        params = {name: self._params[name + suffix] for name in names}
+        return {name: p[:, None] if p.ndim == 1 else p for name, p in params.items()}
+
+    def _mask(self, shape, rng) -> np.ndarray | None:
+        """Return what dropout multiplies with: 0, or what keeps the mean."""
+        if rng is None or not self.dropout:
+            return None
+        kept = rng.random(shape) >= self.dropout
+        return (kept / max(1 - self.dropout, np.finfo(float).tiny)).astype(self.dtype)
+
+    def _time_first(self, x: np.ndarray) -> np.ndarray:
+        """Swap the first two axes if the layer is `batch_first`: its own inverse."""
+        return x.swapaxes(0, 1) if self.batch_first else x
+
+    def _check_state(self, name: str, state, B: int) -> tuple[np.ndarray, ...]:
+        layers = self.num_layers * self._directions
+        shapes = [(layers, B, size) for size in self._state_sizes()]
+        if state is None:
+            return tuple(np.zeros(shape, self.dtype) for shape in shapes)
+        parts = self._unpack_state(name, state)
+        for (part, array), shape in zip(parts.items(), shapes, strict=True):
+            check_array(part, array, shape, self.dtype)
+        return tuple(parts.values())
+
+
+def _layer_by_layer(states) -> tuple[np.ndarray, ...]:
+    """Join states of every layer and direction: the parts of a state, (layers, B, H) each."""
+    if len(states) == 1:  # a small net notices what `np.stack` takes
+        return tuple(part[None] for part in states[0])
+    return tuple(np.stack(parts) for parts in zip(*states, strict=True))
+
+
+def _initializer(name: str, init):
+    return init if callable(init) else INITIALIZERS[check_choice(name, init, INITIALIZERS)]

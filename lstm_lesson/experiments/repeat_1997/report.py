@@ -1,0 +1,97 @@
+"""Cards: what a paper says a task took, what it took here, and a verdict by a rule fixed before.
+
+Introduced in chapter 17, which states the rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from lstm_lesson.experiments.statistics import Arm, Interval, median
+
+ENOUGH = 9  # runs of ten that must solve a task for it to be learned
+FACTOR = 2  # within which two numbers of sequences are as many
+
+
+class Published(NamedTuple):
+    """What Hochreiter and Schmidhuber 1997 report of an experiment."""
+
+    title: str
+    table: int
+    weights: str
+    sequences: int  # until learned, the mean of the paper's trials
+
+
+PUBLISHED = {
+    "embedded_reber": Published("1, embedded Reber", 1, "276", 8_440),
+    "noise_free_lag": Published("2a, noise-free lag of 100", 2, "10,504", 5_040),
+    "two_sequence": Published("3a, two-sequence, N = 3", 4, "102", 39_850),
+    "adding_1997": Published("4, adding, T = 100", 7, "93", 74_000),
+    "multiplication": Published("5, multiplication, 140 wrong", 8, "93", 482_000),
+    "temporal_order_1997": Published("6a, temporal order", 9, "156", 31_390),
+}
+
+
+def until_learned(arm: Arm) -> Interval:
+    """Return the median of the sequences until solved; a run that failed counts as infinity."""
+    return median([o.solved_at if o.solved else np.inf for o in arm.outcomes])
+
+
+def learned(arm: Arm) -> str:
+    """Return "learned", "at times" or "not learned", by how many runs solved the task."""
+    return "learned" if arm.solved >= ENOUGH else "at times" if arm.solved else "not learned"
+
+
+def cost(arm: Arm, sequences: int) -> str:
+    """Return "fewer", "as many" or "more", by the interval of `until_learned`."""
+    took = until_learned(arm)
+    if took.low > FACTOR * sequences:
+        return "more"
+    return "fewer" if took.high < sequences / FACTOR else "as many"
+
+
+def shown(fewer: Arm, more: Arm) -> bool:
+    """Whether `more` solves its task more often: whether the intervals of the shares lie apart."""
+    return more.share.low > fewer.share.high
+
+
+def card(task: str, picked: Mapping, machines: Mapping) -> str:
+    """Return the card of a task as text.
+
+    Parameters
+    ----------
+    task : a name in `PUBLISHED`.
+    picked : what `statistics.arms` returns.
+    machines : spec to `store.Machine`, for the minutes.
+    """
+    title, table, weights, sequences = PUBLISHED[task]
+    minutes = sum(m.seconds for spec, m in machines.items() if spec.task == task) / 60
+    lines = [
+        f"Experiment {title}",
+        f"  paper, table {table}: {weights} weights, {sequences:,} sequences",
+    ]
+    for arm in picked.values():
+        if arm.task != task:
+            continue
+        took, first = until_learned(arm), arm.outcomes[0]
+        wrong = np.median([o.wrong for o in arm.outcomes if o.solved] or [np.inf])
+        told = f", {cost(arm, sequences)} sequences" if arm.solved else ""
+        lines += [
+            f"  {arm.arm}: rate {arm.lr:g}, {first.parameters:,} parameters",
+            f"    solved {arm.solved} of {len(arm.outcomes)}; {_number(took.value)} "
+            f"[{_number(took.low)}, {_number(took.high)}]; "
+            f"wrong {_number(wrong)} of {first.tested:,}",
+            f"    verdict: {learned(arm)}{told}",
+        ]
+    lines += [
+        f"  {minutes:.1f} minutes of one core; run again: lstm-lesson experiments",
+        f"    run repeat_1997 --only task={task}",
+    ]
+    return "\n".join(lines)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if np.isfinite(value) else "-"

@@ -1,0 +1,188 @@
+"""Diagrams of the cell: what is computed from what, with the numbers of a step in their places."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Circle, FancyBboxPatch, Rectangle
+
+from lstm_lesson.figures import COLOURS, NAMES, to_png, use_style
+
+CELL = (7.0, 4.6)  # inches: the figure that `cell_diagram` fills
+
+
+def _two_decimals(value: float) -> str:
+    return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+def cell_diagram(ax: Axes, values: Mapping[str, float] | None = None) -> Axes:
+    """Draw one step of an LSTM as boxes and wires; return the axes.
+
+    Parameters
+    ----------
+    ax : empty axes of a `CELL` figure; the frame is taken off.
+    values : the numbers ``x, h_prev, c_prev, i, f, g, o, c, h`` of one unit, to write along the
+        wires; each gate's box is then filled as far as the gate is open. By default letters alone.
+    """
+    ax.set(xlim=(-0.75, 14.75), ylim=(-1.0, 8.6), aspect="equal")
+    ax.axis("off")
+    ink, top, meet, row, bus = "#444444", 7.2, 5.5, 3.25, 1.3  # the last four are heights
+    at = {"f": 3.2, "i": 5.3, "g": 7.4, "o": 9.5}  # in the order in which the cell uses them
+    out, low, r = 11.3, 4.5, 0.42  # where h leaves the cell line; the radius of a node
+
+    def wire(colour, *points, width=2.4, arrow=True):
+        if arrow:
+            (x0, y0), (x1, y1) = points[-2:]
+            style = {"arrowstyle": "-|>", "color": colour, "lw": 0, "shrinkA": 0, "shrinkB": 0}
+            style["mutation_scale"] = 14 + 3 * width
+            ax.annotate("", (x1, y1), (x0, y0), arrowprops=style, zorder=2)
+            # The line stops inside the head, or its end would stick out past the tip.
+            points = (*points[:-1], (x1 - 0.25 * np.sign(x1 - x0), y1 - 0.25 * np.sign(y1 - y0)))
+        ax.plot(*zip(*points, strict=True), color=colour, lw=width, zorder=1)
+
+    def box(x, y, w, h, colour, rounding=0.22, **style):
+        style["boxstyle"] = f"round,pad=0,rounding_size={rounding}"
+        return ax.add_patch(FancyBboxPatch((x - w / 2, y - h / 2), w, h, ec=colour, **style))
+
+    def write(x, y, text, size=19, ha="center"):
+        ax.text(x, y, text, size=size, ha=ha, va="center", color="#222222", zorder=5)
+
+    def number(x, y, value, ha="center"):
+        write(x, y, _two_decimals(value), size=15, ha=ha)
+
+    box(7.1, 4.2, 11.1, 8.5, "#C8C8C8", rounding=0.6, fc="#F6F6F6", lw=1.2, zorder=0)
+    wire(COLOURS["c"], (0.75, top), (13.5, top), width=5)
+    wire(COLOURS["h"], (0.75, bus), (2.3, bus), width=5, arrow=False)
+    wire(ink, (2.3, -0.25), (2.3, bus), (at["o"], bus), arrow=False)
+    ax.plot(2.3, bus, "o", ms=9, color=ink, zorder=2)
+    for x in at.values():
+        wire(ink, (x, bus), (x, row - 0.8))
+    wire(COLOURS["f"], (at["f"], row), (at["f"], top - r))
+    wire(COLOURS["i"], (at["i"], row), (at["i"], meet), (at["g"] - r, meet))
+    wire(COLOURS["g"], (at["g"], row), (at["g"], meet - r))
+    wire(ink, (at["g"], meet), (at["g"], top - r))
+    wire(COLOURS["o"], (at["o"], row), (at["o"], low), (out - r, low))
+    wire(COLOURS["c"], (out, top), (out, low + r), width=5)
+    wire(COLOURS["h"], (out, low), (out, bus), (13.5, bus), width=5)
+
+    nodes = (at["f"], top, "x"), (at["g"], meet, "x"), (at["g"], top, "+"), (out, low, "x")
+    for x, y, sign in nodes:
+        ax.add_patch(Circle((x, y), r, fc="white", ec=ink, lw=1.6, zorder=3))
+        ax.plot(x, y, sign, ms=13 if sign == "+" else 10, mew=2.4, color=ink, zorder=4)
+    box(out, 6.05, 1.7, 0.85, ink, fc="white", lw=1.6, zorder=3)
+    write(out, 6.05, "tanh", size=15)
+    for key, x in at.items():
+        frame = box(x, row, 1.6, 1.6, COLOURS[key], fc="white", lw=2.6, zorder=3)
+        write(x, row + 0.3, f"${key}_t$")
+        write(x, 0.72, NAMES[key].removesuffix(" gate"), size=13.5)
+        if values is None:
+            write(x, row - 0.36, "tanh" if key == "g" else "σ", size=15)
+            continue
+        number(x, row - 0.36, values[key])
+        base, height = (row, 0.8) if key == "g" else (row - 0.8, 1.6)
+        level = Rectangle((x - 0.8, base), 1.6, height * values[key], fc=COLOURS[key], alpha=0.35)
+        ax.add_patch(level).set(clip_path=frame, zorder=3.5)
+    lift = 0.1 if values is None else 0.35
+    ends = ("c_{t-1}", 0, top), ("c_t", 14, top), ("h_{t-1}", 0, bus), ("h_t", 14, bus)
+    for letter, x, y in ends:
+        write(x, y + lift, f"${letter}$")
+    write(2.3, -0.65, "$x_t$")
+    if values is not None:
+        for key, (_, x, y) in zip(("c_prev", "c", "h_prev", "h"), ends, strict=True):
+            number(x, y - 0.4, values[key])
+        number(2.75, -0.58, values["x"], ha="left")
+        number((at["f"] + at["g"]) / 2, top + 0.4, values["f"] * values["c_prev"])
+        number(at["g"] + 0.25, (top + meet) / 2, values["i"] * values["g"], ha="left")
+        number(out - 0.35, 5.25, np.tanh(values["c"]), ha="right")
+    return ax
+
+
+# Where `path_diagram` puts each quantity of two steps.
+_PLACES = {
+    "c1": (0, 4.1),
+    "h1": (0, 1.1),
+    "i2": (2.1, 3.2),
+    "f2": (2.1, 2.5),
+    "g2": (2.1, 1.8),
+    "o2": (2.1, 1.1),
+    "c2": (4.2, 4.1),
+    "h2": (4.2, 1.1),
+    "L": (4.2, 0),
+}
+
+
+def path_diagram(ax: Axes, arrows: Mapping[tuple[str, str], float]) -> Axes:
+    """Draw what is computed from what in two scalar steps, each arrow with its derivative.
+
+    Parameters
+    ----------
+    ax : empty axes of a `figures.TALL` figure; the frame is taken off.
+    arrows : ``(tail, head)`` to the immediate derivative of head with respect to tail, for the
+        quantities c1, h1, i2, f2, g2, o2, c2, h2 and L.
+
+    Returns
+    -------
+    The axes. An arrow has the colour of the quantity that it leaves.
+    """
+    middle = {"ha": "center", "va": "center"}
+    for (tail, head), value in arrows.items():
+        (x0, y0), (x1, y1) = _PLACES[tail], _PLACES[head]
+        style = {"arrowstyle": "-|>", "lw": 1.8, "shrinkA": 15, "shrinkB": 15}
+        ax.annotate("", (x1, y1), (x0, y0), arrowprops={**style, "color": COLOURS[tail[0]]})
+        # Labels of arrows that fan out sit near the gates, where the arrows are apart.
+        at = 0.6 if tail == "h1" and head != "L" else 0.4 if head == "c2" else 0.5
+        x, y = x0 + at * (x1 - x0), y0 + at * (y1 - y0)
+        ax.text(x, y, _two_decimals(value), **middle, bbox={"fc": "white", "ec": "none", "pad": 1})
+    for name, (x, y) in _PLACES.items():
+        circle = {"boxstyle": "circle,pad=0.3", "fc": "white", "lw": 2}
+        circle["ec"] = COLOURS.get(name[0], "#333333")
+        ax.text(x, y, f"${'_'.join(name)}$", size=12, **middle, bbox=circle)
+    ax.set(xlim=(-0.3, 4.5), ylim=(-0.3, 4.4))
+    ax.axis("off")
+    return ax
+
+
+def unrolled_diagram(ax: Axes, values: Sequence[tuple[float, float]] | None = None) -> Axes:
+    """Draw a plain recurrent net unrolled, the same weights in each step; return the axes.
+
+    Parameters
+    ----------
+    ax : empty axes; the frame is taken off.
+    values : the numbers ``(x, h)`` of each step of a net of one unit, to write at the wires; as
+        many steps are drawn. By default three, with letters alone.
+    """
+    steps = 3 if values is None else len(values)
+    ax.set(xlim=(-0.6, 2.4 * steps), ylim=(-1.5, 1.7), aspect="equal")
+    ax.axis("off")
+    arrow = {"arrowstyle": "-|>", "color": COLOURS["h"], "lw": 2.2, "mutation_scale": 16}
+    ax.annotate("", (0.55, 0), (-0.55, 0), arrowprops=arrow)
+    for t in range(steps):
+        x = 1.1 + 2.4 * t
+        for start, end in (((x, -1.1), (x, -0.5)), ((x, 0.5), (x, 1.1))):
+            ax.annotate("", end, start, arrowprops=arrow)
+        if t < steps - 1:
+            ax.annotate("", (x + 1.85, 0), (x + 0.55, 0), arrowprops=arrow)
+        box = {"boxstyle": "round,pad=0,rounding_size=0.15", "fc": "#F6F6F6", "ec": "#444444"}
+        ax.add_patch(FancyBboxPatch((x - 0.55, -0.5), 1.1, 1.0, **box))
+        ax.text(x, 0, "W, U, b", ha="center", va="center", size=9)
+        names = f"$x_{t + 1}$", f"$h_{t + 1}$"
+        if values is not None:
+            names = tuple(
+                f"{name} = {_two_decimals(v)}" for name, v in zip(names, values[t], strict=True)
+            )
+        ax.text(x, -1.3, names[0], ha="center", va="center")
+        ax.text(x, 1.35, names[1], ha="center", va="center")
+    ax.text(0, 0.25, "$h_0$", ha="center", va="center")
+    return ax
+
+
+def write_pictures(folder: str | Path) -> None:
+    """Write the pictures that the README and the first page show; ``plots/`` holds them."""
+    use_style()
+    figure, ax = plt.subplots(figsize=CELL)
+    cell_diagram(ax)
+    Path(folder, "lstm_cell.png").write_bytes(to_png(figure))

@@ -1,0 +1,1 @@
+"""Looking inside: gradients checked, gates and states traced, held at a value, or broken."""

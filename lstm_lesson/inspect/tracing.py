@@ -1,0 +1,141 @@
+"""Every gate and state of any trained layer at every step, and the gradients of a loss there."""
+
+from __future__ import annotations
+
+import copy
+from typing import NamedTuple
+
+import numpy as np
+
+from lstm_lesson import interop
+from lstm_lesson.engine.sequence import in_order
+from lstm_lesson.engine.stack import Stack
+from lstm_lesson.engine.step_kernel import StepKernel
+from lstm_lesson.engine.variants import GRUCell, LSTMCell, RNNCell
+
+
+class LSTMTrace(NamedTuple):
+    """One layer and direction of an LSTM, each (T, B, H); ``h`` is (T, B, P) when projected."""
+
+    i: np.ndarray  # input gate
+    f: np.ndarray  # forget gate
+    g: np.ndarray  # candidate
+    o: np.ndarray  # output gate
+    c: np.ndarray  # cell state after the step
+    h: np.ndarray  # hidden state after the step
+    gradients: LSTMTrace | None = None  # total derivatives of the loss, under the same names
+
+
+class GRUTrace(NamedTuple):
+    """One layer and direction of a GRU, each (T, B, H)."""
+
+    r: np.ndarray  # reset gate
+    z: np.ndarray  # update gate
+    n: np.ndarray  # candidate
+    h: np.ndarray  # hidden state after the step
+    gradients: GRUTrace | None = None
+
+
+class RNNTrace(NamedTuple):
+    """One layer and direction of an RNN, (T, B, H)."""
+
+    h: np.ndarray  # hidden state after the step
+    gradients: RNNTrace | None = None
+
+
+def trace(
+    model,
+    x,
+    state=None,
+    lengths=None,
+    *,
+    layer: int = -1,
+    direction: int = 0,
+    d_output=None,
+    d_state=None,
+) -> LSTMTrace | GRUTrace | RNNTrace:
+    """Run a layer over a batch and return what its gates and states did.
+
+    Parameters
+    ----------
+    model : an `LSTM`, `GRU` or `RNN` of this package, or a `torch.nn` one, which does not show
+        them; its weights are read through `interop.from_torch`.
+    x, state, lengths : what ``model.forward`` takes, as arrays or as PyTorch tensors.
+    layer : which of the stacked layers, counted as a list is; the last by default.
+    direction : 0 forwards, 1 backwards in a bidirectional layer.
+    d_output, d_state : gradients of a loss with respect to the output and the final state. With
+        either, the trace has ``gradients``.
+
+    Returns
+    -------
+    `LSTMTrace`, `GRUTrace` or `RNNTrace`; time first whatever the layer's layout, in the order of
+    `x`; zero where a sequence is padded.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As ``forward`` and ``backward`` do, and if there is no such layer or direction.
+
+    Introduced in chapter 12.
+    """
+    if not isinstance(model, Stack):
+        model = interop.from_torch(model)
+    if type(model._cell()) not in _KINDS:
+        name = type(model).__name__
+        raise TypeError(f"model: expected an LSTM, GRU or RNN, got {name}")
+    if not -model.num_layers <= layer < model.num_layers:
+        raise ValueError(f"layer: expected less than num_layers {model.num_layers}, got {layer}")
+    directions = 2 if model.bidirectional else 1
+    if direction not in range(directions):
+        raise ValueError(f"direction: expected one of {list(range(directions))}, got {direction}")
+    x, state, d_output, d_state = (_array(a) for a in (x, state, d_output, d_state))
+    recorders = []
+
+    def kernel():
+        recorders.append(_Recorder(model._cell()))
+        return StepKernel(recorders[-1])
+
+    model = copy.copy(model)
+    model._kernel = kernel
+    output, _, cache = model.forward(x, state, lengths)
+    n = (layer % model.num_layers) * directions + direction
+    recorder, run = recorders[n], cache.runs[n]
+    traced = _stack(recorder.kind, recorder.values, run)
+    if d_output is None and d_state is None:
+        return traced
+    model.backward(np.zeros_like(output) if d_output is None else d_output, cache, d_state)
+    return traced._replace(gradients=_stack(recorder.kind, recorder.gradients[::-1], run))
+
+
+_KINDS = {LSTMCell: LSTMTrace, GRUCell: GRUTrace, RNNCell: RNNTrace}
+
+
+class _Recorder:
+    """A cell that writes down what it does; its steps are those of its one run."""
+
+    def __init__(self, cell):
+        self.cell, self.values, self.gradients = cell, [], []
+        self.kind = _KINDS[type(cell)]
+
+    def forward(self, z_x, z_h, state, params):
+        state, cache = self.cell.forward(z_x, z_h, state, params)
+        self.values.append(self.cell.values(state, cache))
+        return state, cache
+
+    def backward(self, d_state, cache, params):
+        self.gradients.append(self.cell.gradients(d_state, cache, params))
+        return self.cell.backward(d_state, cache, params)
+
+
+def _stack(kind, steps, run):
+    """Return the steps of one run as a trace, in the order of the input."""
+    columns = (np.stack(column) for column in zip(*steps, strict=True))  # (T, B, H) each
+    return kind(*(in_order(column, run.lengths, run.reverse) for column in columns))
+
+
+def _array(value):
+    """Return PyTorch tensors, also inside a tuple, as arrays; anything else as it is."""
+    if isinstance(value, tuple):
+        parts = [_array(part) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    return value.detach().cpu().numpy() if hasattr(value, "detach") else value

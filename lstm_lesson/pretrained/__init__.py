@@ -1,0 +1,1 @@
+"""Trained networks that ship with the book, each beside the code that trained it."""

@@ -1,0 +1,210 @@
+"""The reader: its script computes what the engine does, and a reader can use it with keys alone."""
+
+import re
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from test_widgets import TOLERANCE, plain_state, widget  # noqa: F401
+
+from lstm_lesson.pretrained import characters
+from lstm_lesson.widgets.reader import MOST, QUANTITIES, TEXT, UNSORTED, Reader, known
+
+# What `compute` returns, with arrays that a test can be sent.
+COMPUTE = """state => {
+    const found = compute(state);
+    for (const [name, rows] of Object.entries(found.gates))
+        found.gates[name] = rows.map(row => Array.from(row));
+    return found;
+}"""
+PIECES = (  # what a text may be made of, so that every property changes
+    *"ab_Z9 ([{)]}\"'#\n\\.,=", '"""', "'''", "def ", "return x", "  # ", "    ", "é", "😀", "\t",
+)  # fmt: skip
+
+
+@pytest.fixture
+def in_script(open_tab):
+    """``in_script(reader) -> values``: what its script computes for its state, in a browser."""
+    tab, problems = open_tab("about:")
+    tab.evaluate(
+        """async (text) => {
+            const file = new Blob([text], {type: "text/javascript"});
+            window.compute = (await import(URL.createObjectURL(file))).compute;
+        }""",
+        Reader()._esm,
+    )
+
+    def run(reader):
+        values = tab.evaluate(COMPUTE, plain_state(reader))
+        assert problems == []
+        return values
+
+    return run
+
+
+def random_reader(rng) -> Reader:
+    text = "".join(rng.choice(PIECES, size=rng.integers(1, 40)))
+    return Reader(
+        text,
+        gate=str(rng.choice(QUANTITIES)),
+        sort=str(rng.choice((*characters.PROPERTIES, UNSORTED))),
+        cursor=int(rng.integers(len(text))),
+        unit=int(rng.integers(128)),
+    )
+
+
+def test_script_computes_what_the_engine_does(in_script):
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        reader = random_reader(rng)
+        ours, theirs = reader.compute(), in_script(reader)
+        for key in QUANTITIES:
+            assert_allclose(theirs["gates"][key], ours["gates"][key], TOLERANCE, TOLERANCE)
+        assert_allclose(theirs["scores"], ours["scores"], TOLERANCE, TOLERANCE)
+        # Equal but for units whose correlations are the same up to rounding.
+        sizes = np.abs(ours["scores"])
+        assert_allclose(sizes[theirs["order"]], sizes[ours["order"]], TOLERANCE, TOLERANCE)
+        assert_allclose(theirs["surprise"], ours["surprise"], TOLERANCE, TOLERANCE)
+        for (character, p), (same, q) in zip(ours["guesses"], theirs["guesses"], strict=True):
+            assert character == same
+            assert q == pytest.approx(p, rel=TOLERANCE)
+
+
+def test_what_was_read_before_makes_no_difference(in_script):
+    def hidden_states(text):
+        return in_script(Reader(text))["gates"]["h"]
+
+    fresh = hidden_states("if (a):\n    b")
+    for before in ("if (a):\n    bc", "if [a", "x", "if (a):"):
+        hidden_states(before)
+        assert hidden_states("if (a):\n    b") == fresh
+
+
+def test_rounded_weights_cost_next_to_nothing():
+    text = characters.sample()[:3000]
+    assert abs(Reader().model.loss(text) - characters.load().loss(text)) < 0.005
+
+
+def test_guesses_are_those_of_the_model():
+    reader = Reader("import ", cursor=6)
+    found = reader.compute()
+    logits = reader.model.read("import ").logits[6]
+    p = np.exp(logits - logits.max())
+    p /= p.sum()
+    assert_allclose([q for _, q in found["guesses"]], np.sort(p)[::-1][:5])
+    assert found["guesses"][0][0] == characters.ALPHABET[p.argmax()]
+    assert found["surprise"][0] == 0 and (found["surprise"][1:] > 0).all()
+
+
+def test_units_are_sorted_by_the_size_of_their_correlation():
+    found = Reader(sort="bracket depth").compute()
+    sizes = np.abs(found["scores"])[found["order"]]
+    assert (np.diff(sizes) <= 0).all() and sizes[0] > 0.7
+    assert_array_equal(Reader(sort=UNSORTED).compute()["order"], np.arange(128))
+
+
+def test_what_the_model_does_not_know_is_a_question_mark():
+    assert known("é\ta\n😀") == "??a\n?"
+    assert len(Reader("é😀").compute()["surprise"]) == 2
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"gate": "z"}, "gate"),
+        ({"sort": "mood"}, "sort"),
+        ({"text": "x" * (MOST + 1)}, "at most 600"),
+    ],
+)
+def test_wrong_settings_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Reader(**settings)
+
+
+def test_figure_shows_the_unit_and_the_characters():
+    line, heat = Reader(unit=20, sort="bracket depth", shown=16).figure(0, 10).axes
+    assert [label.get_text() for label in heat.get_xticklabels()] == list("def·path_l")
+    assert heat.images[0].get_array().shape == (16, 10)
+    assert len(line.lines[-1].get_xdata()) == 10
+
+
+# ---- On the built page ----
+
+
+def said(reader) -> list[float]:
+    """The numbers of the readout: character, of how many, unit, its value, its correlation."""
+    found, text = reader.compute(), known(reader.text)
+    value = found["gates"][reader.gate][reader.cursor, reader.unit]
+    numbers = [reader.cursor + 1, len(text), reader.unit, round(float(value), 2) + 0.0]
+    return [*numbers, round(float(found["scores"][reader.unit]), 2) + 0.0]
+
+
+def readings(element) -> list[float]:
+    """The same as the page says them."""
+    element.page.wait_for_timeout(300)
+    words = element.locator(".readout").inner_text().replace("\N{MINUS SIGN}", "-")
+    return [float(n) for n in re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?", words)]
+
+
+def guessed(element) -> list[float]:
+    return [float(p) for p in element.locator(".guesses .p").all_inner_texts()]
+
+
+def test_reader_by_keys(widget):  # noqa: F811
+    element, problems = widget("Reader")
+    tab = element.page
+    model = Reader(sort="bracket depth", unit=20)
+    assert element.get_by_label("Text to read").input_value() == TEXT
+    assert readings(element) == said(model)
+
+    # Along the text, and from unit to unit.
+    element.locator(".map").focus()
+    tab.keyboard.press("Home")
+    for _ in range(3):
+        tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("ArrowDown")
+    model.cursor, model.unit = 3, int(model.compute()["order"][1])
+    assert readings(element) == said(model)
+    tab.keyboard.press("ArrowLeft")
+    tab.keyboard.press("ArrowUp")
+    model.cursor, model.unit = 2, 20
+    assert readings(element) == said(model)
+    tab.keyboard.press("End")
+    model.cursor = len(TEXT) - 1
+    assert readings(element) == said(model)
+    assert guessed(element) == [round(p, 2) for _, p in model.compute()["guesses"]]
+
+    # Another gate, another order, another unit.
+    element.get_by_label("Show", exact=True).select_option("f")
+    element.get_by_label("Sort units by").select_option("line position")
+    element.get_by_label("Units shown").select_option("128")
+    element.get_by_label("Follow unit").select_option("7")
+    model.gate, model.sort, model.unit = "f", "line position", 7
+    assert readings(element) == said(model)
+    assert element.locator("canvas").bounding_box()["height"] > 500
+
+    # Another text, typed; the cursor goes with the caret.
+    field = element.get_by_label("Text to read")
+    field.fill("")
+    assert field.get_attribute("aria-invalid") == "true"
+    field.press_sequentially("a = [b")
+    model.text, model.cursor = "a = [b", 5
+    assert readings(element) == said(model)
+    assert guessed(element) == [round(p, 2) for _, p in model.compute()["guesses"]]
+    tab.keyboard.press("ArrowLeft")
+    tab.keyboard.press("ArrowLeft")
+    model.cursor = 3
+    assert readings(element) == said(model)
+    assert problems == []
+
+
+def test_reader_by_mouse(widget):  # noqa: F811
+    element, problems = widget("Reader")
+    model = Reader(sort="bracket depth", unit=20)
+    element.locator("canvas").click(position={"x": 9 * 4 + 4, "y": 90 + 8 * 2 + 3})
+    model.cursor, model.unit = 4, int(model.compute()["order"][2])
+    assert readings(element) == said(model)
+    element.locator("canvas").click(position={"x": 9 * 7 + 4, "y": 80})  # the text: the unit stays
+    model.cursor = 7
+    assert readings(element) == said(model)
+    assert problems == []
