@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from traitlets import Dict, Float, Int, List, Unicode
 
-from lstm_lesson.engine.cells import LSTMState, lstm_step
+from lstm_lesson.engine.equations import LSTMState
+from lstm_lesson.engine.step import lstm_step
 from lstm_lesson.figures.diagrams import CELL, cell_diagram
 from lstm_lesson.widgets.base import LessonWidget, script, style
 

@@ -48,7 +48,7 @@ def test_transfers_copy():
 
 @pytest.mark.parametrize(
     "option",
-    [{"peephole": True}, {"reverse": True}, {"cell_clip": 1.0}, {"remove_gates": ("o",)}],
+    [{"peephole": True}, {"reverse": True}, {"clip": 1.0}, {"remove_gates": ("o",)}],
 )
 def test_options_that_torch_lacks_are_refused(option):
     with pytest.raises(ValueError, match=f"PyTorch has no {next(iter(option))}"):
@@ -104,7 +104,7 @@ def test_an_onnx_operator_gives_what_the_runtime_gave(case):
     st.sampled_from([{}, {"reverse": True}, {"bidirectional": True}]),
     st.fixed_dictionaries(
         {"peephole": st.booleans(), "couple_input_forget": st.booleans()}
-        | {"cell_clip": st.sampled_from([None, 0.5])}
+        | {"clip": st.sampled_from([None, 0.5])}
         | {"gate_activation": st.sampled_from(sorted(ACTIVATIONS))}
         | {"hidden_activation": st.sampled_from(sorted(ACTIVATIONS))}
     ),
