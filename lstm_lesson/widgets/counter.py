@@ -15,9 +15,11 @@ from lstm_lesson.engine.layers import LSTM, Linear
 from lstm_lesson.figures import COLOURS, TALL
 from lstm_lesson.inspect.interventions import Hold, run
 from lstm_lesson.pretrained import counting
+from lstm_lesson.training.losses import log_softmax
 from lstm_lesson.widgets.base import LessonWidget, script, style
 
 CHOSEN = {"a_n_b_n": (0, "ab"), "brackets": (1, "()")}  # which of the ten, and its symbols
+STARTS = {"a_n_b_n": "aaaaaabbbbbb", "brackets": "(()(()))"}  # what each reads at first
 COUNTS = 0.9  # a cell whose correlation with the depth is above this is said to count
 LONGEST = 40  # symbols
 DIGITS = 4  # of the weights
@@ -57,7 +59,7 @@ class Counter(LessonWidget):
         If there is no such network, or the string has other symbols or too many.
     """
 
-    _esm = script("counter")
+    _esm = script("counter", COUNTS=COUNTS, LONGEST=LONGEST, STARTS=STARTS)
     _css = style("counter")
 
     networks = Dict().tag(sync=True)
@@ -68,7 +70,9 @@ class Counter(LessonWidget):
     what = Unicode("c").tag(sync=True)
     holds = List(Dict()).tag(sync=True)
 
-    def __init__(self, string: str = "aaaaaabbbbbb", network: str | None = None, **settings):
+    def __init__(
+        self, string: str = STARTS["a_n_b_n"], network: str | None = None, **settings
+    ) -> None:
         network = network or ("brackets" if set(string) & set("()") else "a_n_b_n")
         if network not in CHOSEN:
             raise ValueError(f"network must be one of {', '.join(CHOSEN)}, not {network!r}")
@@ -91,9 +95,7 @@ class Counter(LessonWidget):
         for name in ("weight", "bias"):
             head.parameters()[name][...] = net[f"head_{name}"]
         ran = run(layer, counting.encode([self.string]).x, [Hold(**hold) for hold in self.holds])
-        logits, _ = head.forward(ran.h[:, 0])
-        p = np.exp(logits - logits.max(axis=1, keepdims=True))
-        p /= p.sum(axis=1, keepdims=True)
+        p = np.exp(log_softmax(head.forward(ran.h[:, 0])[0]))
         return {**{key: getattr(ran, key)[:, 0].tolist() for key in "ifgoch"}, "p": p.tolist()}
 
     def table(self) -> str:

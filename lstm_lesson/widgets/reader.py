@@ -49,7 +49,13 @@ class Reader(LessonWidget):
     the script: 130 KB instead of 254, for less than 0.001 nats a character.
     """
 
-    _esm = script("reader")
+    _esm = script(
+        "reader",
+        ALPHABET=characters.ALPHABET,
+        PROPERTIES=characters.PROPERTIES,
+        UNSORTED=UNSORTED,
+        MOST=MOST,
+    )
     _css = style("reader")
     text = Unicode(TEXT).tag(sync=True)
     gate = Unicode("c").tag(sync=True)

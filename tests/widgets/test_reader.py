@@ -4,49 +4,23 @@ import re
 
 import numpy as np
 import pytest
+from conftest import TOLERANCE
 from numpy.testing import assert_allclose, assert_array_equal
-from test_widgets import TOLERANCE, plain_state, widget  # noqa: F401
 
+from lstm_lesson.figures import NAMES
 from lstm_lesson.pretrained import characters
-from lstm_lesson.widgets.reader import MOST, QUANTITIES, TEXT, UNSORTED, Reader, known
+from lstm_lesson.widgets.reader import MOST, TEXT, UNSORTED, Reader, known
 
-# What `compute` returns, with arrays that a test can be sent.
-COMPUTE = """state => {
-    const found = compute(state);
-    for (const [name, rows] of Object.entries(found.gates))
-        found.gates[name] = rows.map(row => Array.from(row));
-    return found;
-}"""
 PIECES = (  # what a text may be made of, so that every property changes
     *"ab_Z9 ([{)]}\"'#\n\\.,=", '"""', "'''", "def ", "return x", "  # ", "    ", "é", "😀", "\t",
 )  # fmt: skip
-
-
-@pytest.fixture
-def in_script(open_tab):
-    """``in_script(reader) -> values``: what its script computes for its state, in a browser."""
-    tab, problems = open_tab("about:")
-    tab.evaluate(
-        """async (text) => {
-            const file = new Blob([text], {type: "text/javascript"});
-            window.compute = (await import(URL.createObjectURL(file))).compute;
-        }""",
-        Reader()._esm,
-    )
-
-    def run(reader):
-        values = tab.evaluate(COMPUTE, plain_state(reader))
-        assert problems == []
-        return values
-
-    return run
 
 
 def random_reader(rng) -> Reader:
     text = "".join(rng.choice(PIECES, size=rng.integers(1, 40)))
     return Reader(
         text,
-        gate=str(rng.choice(QUANTITIES)),
+        gate=str(rng.choice(tuple(NAMES))),
         sort=str(rng.choice((*characters.PROPERTIES, UNSORTED))),
         cursor=int(rng.integers(len(text))),
         unit=int(rng.integers(128)),
@@ -58,7 +32,7 @@ def test_script_computes_what_the_engine_does(in_script):
     for _ in range(100):
         reader = random_reader(rng)
         ours, theirs = reader.compute(), in_script(reader)
-        for key in QUANTITIES:
+        for key in NAMES:
             assert_allclose(theirs["gates"][key], ours["gates"][key], TOLERANCE, TOLERANCE)
         assert_allclose(theirs["scores"], ours["scores"], TOLERANCE, TOLERANCE)
         # Equal but for units whose correlations are the same up to rounding.
@@ -150,7 +124,7 @@ def guessed(element) -> list[float]:
     return [float(p) for p in element.locator(".guesses .p").all_inner_texts()]
 
 
-def test_reader_by_keys(widget):  # noqa: F811
+def test_reader_by_keys(widget):
     element, problems = widget("Reader")
     tab = element.page
     model = Reader(sort="bracket depth", unit=20)
@@ -198,7 +172,7 @@ def test_reader_by_keys(widget):  # noqa: F811
     assert problems == []
 
 
-def test_reader_by_mouse(widget):  # noqa: F811
+def test_reader_by_mouse(widget):
     element, problems = widget("Reader")
     model = Reader(sort="bracket depth", unit=20)
     element.locator("canvas").click(position={"x": 9 * 4 + 4, "y": 90 + 8 * 2 + 3})

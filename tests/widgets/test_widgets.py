@@ -6,22 +6,23 @@ import subprocess
 import sys
 from pathlib import Path
 
-import ipywidgets
 import numpy as np
 import pytest
 from browser import HTML, contrast, need_book
+from conftest import TOLERANCE
 from numpy.testing import assert_allclose
 
-from lstm_lesson import widgets
+from lstm_lesson import figures, widgets
 from lstm_lesson.widgets import GatePlayground, GradientHighway
 from lstm_lesson.widgets.base import HERE, LessonWidget
 from lstm_lesson.widgets.highway import gradient_norms
 from lstm_lesson.widgets.playground import PRESETS
 
 ROOT = Path(__file__).parents[2]
+ASSETS = ROOT / "chapters" / "assets"
+SCRIPTS = {".js", ".css"}
 STATE = "application/vnd.jupyter.widget-state+json"
 WIDGETS = [getattr(widgets, name) for name in widgets.__all__]
-TOLERANCE = 1e-6  # what the issue asks for; rounding alone stays well below it
 
 # Colours and sizes of everything that has text of its own in a widget.
 COLOURS_OF_TEXT = """() => [...document.querySelectorAll(".lstm-widget *")].filter(
@@ -34,36 +35,6 @@ COLOURS_OF_TEXT = """() => [...document.querySelectorAll(".lstm-widget *")].filt
     return [e.textContent, getComputedStyle(e).color, getComputedStyle(back).backgroundColor,
             !e.disabled];
 }).filter(row => row[3])"""
-
-
-def plain_state(widget) -> dict:
-    """What `compute` of a script gets: the synced values, without Jupyter's own."""
-    own = set(widget.traits(sync=True)) - set(ipywidgets.DOMWidget().traits(sync=True))
-    return {name: getattr(widget, name) for name in own if not name.startswith("_")}
-
-
-@pytest.fixture
-def in_script(open_tab):
-    """``in_script(widget) -> values``: what its script computes for its state, in a browser."""
-    tab, problems = open_tab("about:")
-    loaded = set()
-
-    def run(widget):
-        if widget._esm not in loaded:
-            loaded.clear()
-            loaded.add(widget._esm)
-            tab.evaluate(
-                """async (text) => {
-                    const file = new Blob([text], {type: "text/javascript"});
-                    window.compute = (await import(URL.createObjectURL(file))).compute;
-                }""",
-                widget._esm,
-            )
-        values = tab.evaluate("state => compute(state)", plain_state(widget))
-        assert problems == []
-        return values
-
-    return run
 
 
 # ---- Without a browser ----
@@ -83,6 +54,22 @@ def test_script_is_small_and_needs_nothing(kind):
         is None
     )
     assert "url(" not in widget._css
+
+
+def test_scripts_have_the_line_length_of_the_code():
+    scripts = [path for path in (*HERE.glob("*"), *ASSETS.glob("*")) if path.suffix in SCRIPTS]
+    assert len(scripts) > 10
+    for path in scripts:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert [line for line in lines if len(line) > 100] == [], path.name
+
+
+def test_scripts_know_names_from_python_alone():
+    for kind in WIDGETS:
+        first, *rest = kind()._esm.splitlines()
+        assert json.loads(first.removeprefix("const NAMES = ").removesuffix(";")) == figures.NAMES
+        for name in figures.NAMES.values():
+            assert f'"{name}"' not in "\n".join(rest)
 
 
 @pytest.mark.parametrize("kind", WIDGETS)
@@ -241,38 +228,10 @@ def test_highway_computes_what_the_engine_does(in_script):
 # ---- On the built pages ----
 
 
-def pages_with(kind: str) -> list[str]:
-    view = re.compile(rf'"model_id": "{kind}-\d+"')
-    return [
-        path.relative_to(HTML).as_posix()
-        for path in sorted(HTML.rglob("*.html"))
-        if view.search(path.read_text(encoding="utf-8"))
-    ]
-
-
-def page_with(kind: str) -> str:
-    need_book()
-    assert pages_with(kind), f"no built page has a {kind}"
-    return pages_with(kind)[0]
-
-
 @pytest.fixture(params=["server", "disk"])
 def base(request):
     """Where a page is read from: a server, or straight from the disk."""
     return HTML.as_uri() if request.param == "disk" else None
-
-
-@pytest.fixture
-def widget(visit):
-    """``widget(name, base=None, **options) -> (its element, problems)`` on its first page."""
-
-    def widget(kind, base=None, **options):
-        tab, problems = visit(page_with(kind), base, **options)
-        element = tab.locator(f'[data-widget^="{kind}-"] .lstm-widget').first
-        element.wait_for()
-        return element, problems
-
-    return widget
 
 
 def test_only_a_page_with_a_widget_loads_the_host():
@@ -288,7 +247,7 @@ def test_only_a_page_with_a_widget_loads_the_host():
 
 
 @pytest.mark.parametrize("kind", WIDGETS)
-def test_text_stands_in_where_no_script_runs(chromium, address, kind):
+def test_text_stands_in_where_no_script_runs(chromium, address, page_with, kind):
     context = chromium.new_context(java_script_enabled=False)
     tab = context.new_page()
     tab.goto(f"{address}/{page_with(kind.__name__)}")
