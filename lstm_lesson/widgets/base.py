@@ -8,7 +8,7 @@ from pathlib import Path
 
 import anywidget
 from ipywidgets import Layout
-from traitlets import Unicode
+from traitlets import Enum, TraitError, Unicode
 
 from lstm_lesson.figures import COLOURS, NAMES
 
@@ -34,6 +34,18 @@ def style(name: str) -> str:
     parts = [HERE / "base.css", HERE / f"{name}.css"]
     texts = [part.read_text(encoding="utf-8") for part in parts if part.exists()]
     return "\n".join([f".lstm-widget {{ {colours}}}", *texts])
+
+
+class WrongSetting(TraitError, ValueError):
+    """A setting that a widget can't show; traitlets takes back what was set together with it."""
+
+
+class Choice(Enum):
+    """A trait that is one of a few values, checked whenever it is set."""
+
+    def error(self, obj, value, error=None, info=None):
+        """Raise WrongSetting with what there is to choose from."""
+        raise WrongSetting(f"{self.name}: expected one of {list(self.values)}, got {value!r}")
 
 
 class LessonWidget(anywidget.AnyWidget):

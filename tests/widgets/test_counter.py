@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from conftest import TOLERANCE
 from numpy.testing import assert_allclose
+from traitlets import TraitError
 
 from lstm_lesson.pretrained import counting
 from lstm_lesson.widgets import Counter
@@ -78,13 +79,46 @@ def test_figure_shows_six_cells_and_the_prediction():
 
 @pytest.mark.parametrize("wrong", [("abc",), ("a" * 41,), ("ab", "brackets")])
 def test_other_strings_are_refused(wrong):
-    with pytest.raises(ValueError, match="string must be at most 40 symbols of"):
+    with pytest.raises(ValueError, match="string: expected at most 40 symbols of"):
         Counter(*wrong)
 
 
 def test_other_networks_are_refused():
-    with pytest.raises(ValueError, match="network must be one of a_n_b_n, brackets"):
+    with pytest.raises(ValueError, match=r"network: expected one of \['a_n_b_n', 'brackets'\]"):
         Counter("ab", "parity")
+
+
+@pytest.mark.parametrize(
+    "name, value, message",
+    [
+        ("string", "()", "string: expected at most 40 symbols of 'ab', got '()'"),
+        ("network", "brackets", "string: expected at most 40 symbols of '()', got 'ab'"),
+        ("what", "z", "what: expected one of"),
+        ("unit", 6, "'unit' trait"),
+        ("step", -1, "'step' trait"),
+        ("holds", [dict(what="z", unit=0, value=1.0)], "holds: hold.what: expected one of"),
+        ("holds", [dict(what="c", unit=6, value=1.0)], "holds: hold.unit: expected less than"),
+        ("holds", [dict(what="c", unit=0)], "holds: .*value"),
+    ],
+)
+def test_settings_are_checked_when_they_are_set_later_too(name, value, message):
+    counter = Counter("ab")
+    before = getattr(counter, name)
+    with pytest.raises(TraitError, match=re.sub(r"[()]", r"\\\g<0>", message)):
+        setattr(counter, name, value)
+    assert getattr(counter, name) == before
+    # Also with others, as from a page: then all of it is taken back.
+    with pytest.raises(TraitError), counter.hold_trait_notifications():
+        counter.what = "h"
+        setattr(counter, name, value)
+    assert (getattr(counter, name), counter.what) == (before, "c")
+
+
+def test_the_other_network_takes_its_string_along():
+    counter = Counter("ab")
+    with counter.hold_trait_notifications():
+        counter.network, counter.string = "brackets", "()"
+    assert counter.compute() == Counter("()").compute()
 
 
 def said(tab) -> str:

@@ -11,6 +11,7 @@ import pytest
 from browser import HTML, contrast, need_book
 from conftest import TOLERANCE
 from numpy.testing import assert_allclose
+from traitlets import TraitError
 
 from lstm_lesson import figures, widgets
 from lstm_lesson.widgets import GatePlayground, GradientHighway
@@ -162,6 +163,21 @@ def test_a_pinned_state_overrules_what_a_step_is_handed():
 def test_no_such_preset():
     with pytest.raises(ValueError, match="preset must be one of worked example, keep"):
         GatePlayground("remember")
+
+
+@pytest.mark.parametrize("pins", [{2: {"c": 1.0}}, {"2": {"z": 1.0}}, {"2": 1.0}])
+def test_pins_are_checked_whenever_they_are_set(pins):
+    with pytest.raises(TraitError, match="'pins' trait"):
+        GatePlayground(pins=pins)
+    widget = GatePlayground()
+    with pytest.raises(TraitError, match="'pins' trait"):
+        widget.pins = pins
+    assert widget.pins == {}
+
+
+def test_a_step_beyond_the_end_is_the_last():
+    beyond, last = (GatePlayground(step=step).figure().axes[0] for step in (99, 5))
+    assert [t.get_text() for t in beyond.texts] == [t.get_text() for t in last.texts]
 
 
 def test_a_changed_preset_is_none():
