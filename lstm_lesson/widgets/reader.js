@@ -4,8 +4,13 @@
 
 const PLACES = new Map([...ALPHABET].map((character, place) => [character, place]));
 
-// What isn't in the alphabet reads as a question mark.
-const known = (text) => Array.from(text, (character) => (PLACES.has(character) ? character : "?"));
+// Line ends and tabs as the model knows them; reader.py does the same.
+const plain = (text) => text.replace(/\r\n?/g, "\n").replaceAll("\t", "    ");
+
+// What isn't in the alphabet reads as a question mark. A character is a code point here, as in
+// Python, not a unit of UTF-16.
+const known = (text) =>
+  Array.from(plain(text), (character) => (PLACES.has(character) ? character : "?"));
 
 const bytes = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 
@@ -136,7 +141,7 @@ const css = (rgb, alpha = 1) => `rgba(${rgb.map(Math.round).join(",")},${alpha})
 
 function paint(canvas, frame, { characters, found, gate, unit, cursor, shown }) {
   if (!frame.isConnected) return; // not on the page yet, and so without its colours
-  const [T, height] = [characters.length, HEIGHTS[shown] ?? 8];
+  const [T, height] = [characters.length, HEIGHTS[shown]];
   const top = LINE + SURPRISE + LETTER;
   const units = found.order.slice(0, shown);
   const [width, tall] = [T * CELL, top + units.length * height];
@@ -218,22 +223,34 @@ function choice(label, options, key, change, read = String) {
 function render({ model, el }) {
   const { get, change } = access(model);
   const typed = make("textarea", {
-    "aria-label": "Text to read", rows: 7, maxlength: MOST,
+    "aria-label": "Text to read", rows: 7,
     spellcheck: "false", autocapitalize: "off", autocomplete: "off",
   });
   const area = make("label", { class: "typed" }, dim(`Text, up to ${MOST} characters`), typed);
+  // The code points before the caret and those after it.
+  const parts = () => {
+    const at = typed.selectionStart;
+    const halves = [typed.value.slice(0, at), typed.value.slice(at)];
+    return halves.map((half) => Array.from(plain(half)));
+  };
   typed.addEventListener("input", () => {
-    if (typed.value === "") typed.setAttribute("aria-invalid", "true");
+    // Of what is typed or pasted, as much as there is room for. A maxlength would count an emoji
+    // twice.
+    const [before, after] = parts();
+    const kept = before.slice(0, Math.max(0, MOST - after.length)).join("");
+    const text = kept + after.slice(0, MOST).join("");
+    if (text !== typed.value) {
+      typed.value = text;
+      typed.setSelectionRange(kept.length, kept.length);
+    }
+    if (text === "") typed.setAttribute("aria-invalid", "true");
     else {
       typed.removeAttribute("aria-invalid");
-      change({ text: typed.value, cursor: caret() });
+      change({ text, cursor: caret() });
     }
   });
   // Before the caret stands the character that the model has just read.
-  const caret = () => {
-    const before = Array.from(typed.value.slice(0, typed.selectionStart)).length;
-    return Math.max(0, before - 1);
-  };
+  const caret = () => Math.max(0, parts()[0].length - 1);
   const follow = () => {
     if (get("text") === typed.value && caret() !== get("cursor")) change({ cursor: caret() });
   };
