@@ -313,7 +313,9 @@ function render({ model, el }) {
     const right = says === legal ? "right" : "wrong";
     const verdict = step && ` Of ${closes} and end, ${says} is the likelier: ${right}.`;
     const tally = (steps) =>
-      steps.length ? `wrong at step ${steps.join(", ")}` : "right at every step";
+      steps.length === 0
+        ? "right at every step"
+        : `wrong at step${steps.length > 1 ? "s" : ""} ${steps.join(", ")}`;
     const whole = string && ` The string is predicted ${tally(wrong)}.`;
     const without = string && ghost(` With nothing held: ${tally(mistakes(plain.p, depth))}.`);
     words.say(

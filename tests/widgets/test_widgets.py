@@ -241,6 +241,28 @@ def test_highway_computes_what_the_engine_does(in_script):
             assert_allclose(theirs[name], norms, rtol=TOLERANCE, atol=1e-290, err_msg=name)
 
 
+# ---- Alone on a page ----
+
+
+@pytest.mark.parametrize("width", [320, 390, 1000])
+@pytest.mark.parametrize("kind", WIDGETS)
+def test_nothing_sticks_out_of_the_frame(alone, kind, width):
+    tab, problems = alone(kind(), viewport={"width": width, "height": 800})
+    tab.wait_for_timeout(100)  # until what is drawn once a frame is there
+    outside = tab.evaluate(
+        """() => {
+            const frame = document.querySelector(".lstm-widget");
+            const edge = frame.getBoundingClientRect().right
+                - parseFloat(getComputedStyle(frame).paddingRight);
+            return [...frame.querySelectorAll(":is(input, textarea, button, select, p, td, svg)")]
+                .filter(e => e.getBoundingClientRect().right > edge)
+                .map(e => e.getAttribute("aria-label") || e.outerHTML);
+        }"""
+    )
+    assert outside == []
+    assert problems == []
+
+
 # ---- On the built pages ----
 
 
