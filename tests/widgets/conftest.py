@@ -7,9 +7,6 @@ import ipywidgets
 import pytest
 from browser import HTML, need_book
 
-# Where a script and the engine are compared; rounding alone stays well below it.
-TOLERANCE = 1e-6
-
 # A model as anywidget hands it to a script, and the script's own module; `state` stays in reach.
 START = """async ({script, style, state}) => {
     const file = new Blob([script], {type: "text/javascript"});
@@ -98,3 +95,9 @@ def widget(visit, page_with):
         return element, problems
 
     return widget
+
+
+@pytest.fixture(params=["server", "disk"])
+def base(request):
+    """Where a page is read from: a server, or straight from the disk."""
+    return HTML.as_uri() if request.param == "disk" else None

@@ -4,9 +4,9 @@ import re
 
 import numpy as np
 import pytest
-from conftest import TOLERANCE
 from numpy.testing import assert_allclose
 from traitlets import TraitError
+from widget_page import TOLERANCE
 
 from lstm_lesson.pretrained import counting
 from lstm_lesson.widgets import Counter

@@ -4,9 +4,9 @@ import re
 
 import numpy as np
 import pytest
-from conftest import TOLERANCE
 from numpy.testing import assert_allclose, assert_array_equal
 from traitlets import TraitError
+from widget_page import TOLERANCE
 
 from lstm_lesson.figures import NAMES
 from lstm_lesson.pretrained import characters
