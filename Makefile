@@ -3,6 +3,8 @@
 #   make book     environment, package, every notebook, the pages in _build/html
 #   make test     unit tests, every notebook compared with its outputs, the built pages
 #   make lint     ruff, spelling, notebook rules
+#   make plots    the pictures of plots/, drawn again
+#   make count    lines of code by room, and the budgets
 #   make bench    speed against PyTorch and against the matrix products alone, kept in results/
 #   make serve    the built pages on http://127.0.0.1:8000 (another port: make serve PORT=8080)
 #   make lab      the chapters in JupyterLab
@@ -27,7 +29,7 @@ BUILT := $(BUILD)/.built
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
-.PHONY: book test lint bench serve lab clean FORCE
+.PHONY: book test lint plots count bench serve lab clean FORCE
 
 # What runs here depends on this folder alone: no settings, kernels or packages of the user.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS JUPYTER_PATH MPLBACKEND
@@ -108,6 +110,14 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	$(BIN)/python -m pytest -q tests/test_notebooks.py
+
+plots: $(INSTALLED)
+	@$(BIN)/lstm-lesson experiments plot
+	@$(BIN)/python -c 'from lstm_lesson.figures.diagrams import write_pictures as w; w("plots")'
+	@$(BIN)/python tests/house.py draw plots
+
+count: $(INSTALLED)
+	@$(BIN)/python tests/house.py count
 
 bench: $(INSTALLED)
 	@echo "Measuring on one thread, a few minutes; leave the machine alone meanwhile"
