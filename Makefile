@@ -3,6 +3,7 @@
 #   make book     environment, package, every notebook, the pages in _build/html
 #   make test     unit tests, every notebook compared with its outputs, the built pages
 #   make lint     ruff, spelling, notebook rules
+#   make run      every notebook run in place, or one: make run CHAPTER=03
 #   make plots    the pictures of plots/, drawn again
 #   make count    lines of code by room, and the budgets
 #   make bench    speed against PyTorch and against the matrix products alone, kept in results/
@@ -29,7 +30,7 @@ BUILT := $(BUILD)/.built
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
-.PHONY: book test lint plots count bench serve lab clean FORCE
+.PHONY: book test lint run plots count bench serve lab clean FORCE
 
 # What runs here depends on this folder alone: no settings, kernels or packages of the user.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS JUPYTER_PATH MPLBACKEND
@@ -100,16 +101,21 @@ $(BUILT): $(INSTALLED) $(SOURCES) $(BUILD)/.engine $(BUILD)/.names
 	@touch $@
 
 # One thread for each of the processes side by side, unless the caller says otherwise.
+ONE_THREAD := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} OPENBLAS_NUM_THREADS=$${OPENBLAS_NUM_THREADS:-1}
+
 test: $(BUILT)
 	@echo "Testing: the package, each notebook against its outputs, the built pages"
-	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} OPENBLAS_NUM_THREADS=$${OPENBLAS_NUM_THREADS:-1} \
-	  $(BIN)/python -m pytest --nbval -n $(JOBS) --dist loadfile
+	@$(ONE_THREAD) $(BIN)/python -m pytest --nbval -n $(JOBS) --dist loadfile
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	$(BIN)/python -m pytest -q tests/test_notebooks.py
+
+# CHAPTER is the number of a chapter, or of several: CHAPTER="03 05". Without it all of them run.
+run: $(INSTALLED)
+	@$(ONE_THREAD) $(BIN)/python tests/run_chapters.py --jobs $(JOBS) $(CHAPTER)
 
 plots: $(INSTALLED)
 	@$(BIN)/lstm-lesson experiments plot
