@@ -2,6 +2,7 @@
 #
 #   make book     environment, package, every notebook, the pages in _build/html
 #   make test     unit tests, every notebook compared with its outputs, the built pages
+#   make quick    what takes little time of that: a minute or so, while you write
 #   make lint     ruff, spelling, notebook rules
 #   make run      every notebook run in place, or one: make run CHAPTER=03
 #   make plots    the pictures of plots/, drawn again
@@ -30,7 +31,7 @@ BUILT := $(BUILD)/.built
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
-.PHONY: book test lint run plots count bench serve lab clean FORCE
+.PHONY: book test quick lint run plots count bench serve lab clean FORCE
 
 # What runs here depends on this folder alone: no settings, kernels or packages of the user.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS JUPYTER_PATH MPLBACKEND
@@ -106,6 +107,9 @@ ONE_THREAD := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} OPENBLAS_NUM_THREADS=$${OPE
 test: $(BUILT)
 	@echo "Testing: the package, each notebook against its outputs, the built pages"
 	@$(ONE_THREAD) $(BIN)/python -m pytest --nbval -n $(JOBS) --dist loadfile
+
+quick: $(INSTALLED)
+	@$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow" -n $(JOBS) tests
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
