@@ -63,6 +63,21 @@ def test_the_picture_shows_the_house_as_it_is(tmp_path):
     assert said == [True, True]
 
 
+# ---- What CONTRIBUTING says of it ----
+
+GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def test_the_guide_counts_the_rooms_and_says_what_lives_in_each():
+    alt = re.search(r"!\[(\d+) rooms on (\d+) floors;.*\]\(plots/house\.png\)", GUIDE)
+    assert [int(number) for number in alt.groups()] == [
+        len(ROOMS),
+        1 + max(house.floors(ROOMS).values()),
+    ]
+    table = re.search(r"^\| room \|.*?\n\n", GUIDE, re.M | re.S)[0]
+    assert sorted(re.findall(r"^\| `(\w+)` \|", table, re.M)) == sorted(ROOMS)
+
+
 # ---- What reads the tree ----
 
 

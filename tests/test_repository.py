@@ -70,6 +70,13 @@ def test_make_commands_that_are_named_exist(page):
     assert named <= targets
 
 
+def test_the_makefile_names_every_target_at_its_top_and_builds_no_file_of_that_name():
+    makefile = read("Makefile")
+    targets = set(re.findall(r"^([a-z]+):", makefile, re.M))
+    assert set(re.findall(r"^#   make (\w+) ", makefile, re.M)) == targets
+    assert set(re.search(r"^\.PHONY: (.*)", makefile, re.M)[1].split()) == targets | {"FORCE"}
+
+
 def test_ci_runs_every_check():
     assert {"make lint", "make test", "make book"} <= set(read(".ci/run").splitlines())
     assert (ROOT / ".ci/run").stat().st_mode & 0o111, ".ci/run is not executable"
@@ -167,3 +174,11 @@ def test_no_file_names_a_machine_path_or_a_registry():
 def test_the_top_folder_stays_readable():
     top = {path.relative_to(ROOT).parts[0] for path in tracked()}
     assert len([name for name in top if not name.startswith(".")]) <= 18
+
+
+def test_the_last_commit_has_a_short_subject():
+    git = ["git", "log", "-1", "--no-merges", "--format=%s"]
+    found = subprocess.run(git, cwd=ROOT, capture_output=True, text=True)
+    if found.returncode:
+        pytest.skip("this is no checkout")
+    assert len(found.stdout.strip()) <= 72
