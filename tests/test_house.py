@@ -51,6 +51,12 @@ def test_a_module_is_one_idea():
     assert {name: n for name, n in lines.items() if n > 300} == {}
 
 
+def test_the_tests_mirror_the_rooms():
+    folders = {path.parent.name for path in (ROOT / "tests").rglob("test_*.py")} - {"tests"}
+    built = {path.name for path in house.PACKAGE.iterdir() if (path / "__init__.py").exists()}
+    assert folders == built | {"pages"}
+
+
 def test_the_picture_shows_the_house_as_it_is(tmp_path):
     """Run `make plots` if this fails."""
     house.draw(IMPORTS, tmp_path / "house.png")
