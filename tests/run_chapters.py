@@ -25,6 +25,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
 
 CHAPTERS = Path(__file__).parents[1] / "chapters"
 
@@ -68,6 +69,9 @@ def run(path: Path, timeout: int = 600) -> list[int]:
         count = sum(cell.get("execution_count") is not None for cell in executed.cells)
         colours = re.compile(r"\x1b\[[\d;]*m")
         raise Failed(f"In [{count}]: {colours.sub('', str(error)).strip()}") from None
+    for cell in executed.cells:
+        if cell.cell_type == "code":
+            cell.outputs = _in_one_piece(cell.outputs)
     new = json.loads(nbformat.writes(executed))  # text in lines, as it is on disk
     changed = []
     for cell, after in zip(notebook["cells"], new["cells"], strict=True):
@@ -89,10 +93,27 @@ def run(path: Path, timeout: int = 600) -> list[int]:
     return changed
 
 
+def _in_one_piece(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
+    """Join what was printed in a row: on a busy machine it comes in pieces, cut anywhere."""
+    joined: list[NotebookNode] = []
+    for output in outputs:
+        last = joined[-1] if joined else {}
+        if output.output_type == "stream" and last.get("name") == output.name:
+            last.text += output.text
+        else:
+            joined.append(output)
+    return joined
+
+
 def _text(outputs: Sequence[dict]) -> list:
     """Return what a cell's outputs say, without pictures."""
+
+    def whole(text):
+        return "".join(text) if isinstance(text, list) else text
+
     return [
-        (output.get("text"), {k: v for k, v in output.get("data", {}).items() if "image/" not in k})
+        {name: whole(v) for name, v in output.get("data", {}).items() if "image/" not in name}
+        | {"printed": whole(output.get("text"))}
         for output in outputs
     ]
 

@@ -96,6 +96,20 @@ def test_a_chapter_that_does_not_run_as_it_should_is_not_saved(tmp_path, source,
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
+@pytest.mark.slow
+def test_what_is_printed_in_pieces_is_saved_in_one(tmp_path):
+    pieces = "import time\nfor k in range(4):\n    print(k, end='\\n' * (k % 2), flush=True)"
+    show = "\n    time.sleep(0.3)\nfrom IPython.display import display\ndisplay(7)\nprint('end')"
+    path = write(tmp_path / "01_try.ipynb", notebook(pieces + show))
+    run_chapters.run(path)
+    saved = json.loads(path.read_text(encoding="utf-8"))
+    outputs = saved["cells"][1]["outputs"]
+    assert [output.get("text") for output in outputs] == [["01\n", "23\n"], None, ["end\n"]]
+    # Other tools store text as one string; that is no change.
+    outputs[0]["text"], outputs[1]["data"]["text/plain"] = "01\n23\n", "7"
+    assert run_chapters.run(write(path, saved)) == []
+
+
 def test_chapters_are_chosen_by_number(tmp_path):
     paths = [tmp_path / f"{name}.ipynb" for name in ("01_a", "02b_c", "10_d")]
     for path in paths:
