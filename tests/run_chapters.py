@@ -51,7 +51,10 @@ def run(path: Path, timeout: int = 600) -> list[int]:
     """
     notebook = json.loads(path.read_text(encoding="utf-8"))
     executed = nbformat.read(path, as_version=4)
-    executed.metadata.pop("widgets", None)  # or widgets of an earlier run would stay
+    executed.metadata.pop("widgets", None)  # nothing of an earlier run may stay
+    for cell in executed.cells:
+        if cell.cell_type == "code":
+            cell.update(outputs=[], execution_count=None)
     client = NotebookClient(
         executed,
         timeout=timeout,
