@@ -16,7 +16,7 @@ import textwrap
 import tokenize
 from collections.abc import Iterable, Mapping
 from graphlib import TopologicalSorter
-from itertools import combinations, pairwise, permutations
+from itertools import combinations, pairwise
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "lstm_lesson"
@@ -209,9 +209,11 @@ def places(floor: Mapping[str, int], arrows: Graph) -> tuple[dict, list[list]]:
     while best is None or cost(stories) < best:
         best = cost(stories)
         for k, story in enumerate(stories):
-            others = stories[:k], stories[k + 1 :]
-            orders = [[*others[0], list(p), *others[1]] for p in permutations(story)]
-            stories = min(orders, key=cost)
+            for each in tuple(story):  # to where it does best
+                rest = [other for other in stories[k] if other != each]
+                moved = ([*rest[:n], each, *rest[n:]] for n in range(len(story)))
+                orders = [[*stories[:k], order, *stories[k + 1 :]] for order in moved]
+                stories = min(orders, key=cost)
     return {
         each: (x, k * RISE) for k, order in enumerate(stories) for each, x in across(order).items()
     }, chains
@@ -247,7 +249,7 @@ def picture(graph: Mapping[str, set[str]]):
         style = {"boxstyle": "round,pad=0,rounding_size=0.12", "ec": ink, "lw": 1.2}
         style["fc"] = "#E4E9ED" if name in CORE else "#FFFFFF"
         ax.add_patch(FancyBboxPatch((x - WIDTH / 2, y), WIDTH, HEIGHT, zorder=2, **style))
-        inside = textwrap.fill(", ".join(contents(graph, name)), 34) or "the command lstm-lesson"
+        inside = textwrap.fill(", ".join(contents(graph, name)), 34) or f"{name}.py"
         ax.text(x, y + HEIGHT - 0.22, name, ha="center", va="center", weight="bold", size=11)
         ax.text(x, y + HEIGHT / 2 - 0.18, inside, ha="center", va="center", size=7.5)
     for chain in chains:
