@@ -37,6 +37,7 @@ def write(path, content):
     return path
 
 
+@pytest.mark.slow
 def test_a_notebook_is_saved_as_it_is_committed(tmp_path, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "agg")  # an author's shell may have it; no picture would come
     before = notebook("print('one\\ntwo')\n1 + 1", PICTURE, WIDGET)
@@ -66,6 +67,7 @@ def test_a_notebook_is_saved_as_it_is_committed(tmp_path, monkeypatch):
         assert cell == was
 
 
+@pytest.mark.slow
 def test_a_second_run_changes_nothing_and_a_changed_cell_is_named(tmp_path):
     path = write(tmp_path / "01_try.ipynb", notebook("print(1)", "2", PICTURE))
     run_chapters.run(path)
@@ -77,6 +79,7 @@ def test_a_second_run_changes_nothing_and_a_changed_cell_is_named(tmp_path):
     assert run_chapters.run(write(path, content)) == [2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "message"),
     [
@@ -120,6 +123,7 @@ def test_chapters_are_chosen_by_number(tmp_path):
         run_chapters.chosen(["02"], tmp_path)
 
 
+@pytest.mark.slow
 def test_the_command_runs_all_and_fails_if_one_does(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(run_chapters, "CHAPTERS", tmp_path)
     monkeypatch.setattr(run_chapters.chosen, "__defaults__", (tmp_path,))
