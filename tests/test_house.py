@@ -51,6 +51,12 @@ def test_a_module_is_one_idea():
     assert {name: n for name, n in lines.items() if n > 300} == {}
 
 
+@pytest.mark.parametrize(("names", "most"), house.BUDGETS.items())
+def test_a_budget_of_lines_holds(names, most):
+    """`make count` prints what each room takes of it."""
+    assert house.spent(house.count())[names] <= most
+
+
 def test_the_tests_mirror_the_rooms():
     folders = {path.parent.name for path in (ROOT / "tests").rglob("test_*.py")} - {"tests"}
     built = {path.name for path in house.PACKAGE.iterdir() if (path / "__init__.py").exists()}
@@ -82,6 +88,13 @@ def test_the_guide_counts_the_rooms_and_says_what_lives_in_each():
     ]
     table = re.search(r"^\| room \|.*?\n\n", GUIDE, re.M | re.S)[0]
     assert sorted(re.findall(r"^\| `(\w+)` \|", table, re.M)) == sorted(ROOMS)
+
+
+def test_every_file_that_the_guide_names_is_there():
+    named = re.findall(r"`((?:lstm_lesson|tests|chapters|results|plots)/[\w./]*)`", GUIDE)
+    named = [name for name in named if not re.search(r"NN|NAME", name)]
+    assert len(named) > 10
+    assert [name for name in named if not (ROOT / name).exists()] == []
 
 
 # ---- What reads the tree ----
