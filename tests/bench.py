@@ -21,10 +21,11 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from lstm_lesson.engine.matrices import step_product  # noqa: E402
 
-from lstm_lesson import LSTM, LSTMState, interop  # noqa: E402
-from lstm_lesson.engine.plain_lstm import lstm_backward, lstm_forward  # noqa: E402
+from lstm_lesson import GRU, LSTM, RNN, Linear, interop  # noqa: E402
+from lstm_lesson.engine.loop import ArrayLoop  # noqa: E402
+from lstm_lesson.training import Adam, SequenceModel, clip_by_norm, mean_squared_error  # noqa: E402
+from lstm_lesson.training.models import Batch  # noqa: E402
 
 RESULTS = Path(__file__).parents[1] / "results"
 SHAPES = [  # (T, B, D, H)
@@ -57,11 +58,11 @@ def in_turn(functions, seconds):
     return [float(np.median(taken)) for taken in times.values()]
 
 
-def problem(T, B, D, H, **options):
-    layer = LSTM(D, H, rng=0, **options)
+def problem(T, B, D, H, kind=LSTM, dtype=np.float32):
+    layer = kind(D, H, rng=0, dtype=dtype)
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(T, B, D)).astype(np.float32)
-    d_output = rng.normal(size=(T, B, H)).astype(np.float32)
+    x = rng.normal(size=(T, B, D)).astype(dtype)
+    d_output = rng.normal(size=(T, B, H)).astype(dtype)
     return layer, x, d_output
 
 
@@ -89,45 +90,47 @@ def torch_step(layer, x, d_output):
     return step, forward
 
 
-def products(T, B, D, H):
-    """Return the matrix products of a training step and nothing else: the floor."""
-    rng = np.random.default_rng(0)
-
-    def draw(*shape):
-        return rng.normal(size=shape).astype(np.float32)
-
-    weight, x, h, d_z = draw(4 * H, H + D + 1), draw(T * B, D), draw(T * B, H), draw(4 * H, T * B)
-    columns, gates, d_h = draw(T, H + D + 1, B), draw(T, 4 * H, B), draw(T, H, B)
-    weight_ih = weight[:, H:-1].copy()
-    how = step_product(weight, columns, gates, weight.T.copy().T)
-    product, weight, columns, gates_by_product = how
-    d_product, weight_hh, gates, d_h = step_product(draw(H, 4 * H), gates, d_h)
-
-    def run():
-        for t in range(T):
-            product(weight, columns[t], gates_by_product[t])
-        for t in range(T):
-            d_product(weight_hh, gates[t], d_h[t])
-        d_z @ x, d_z @ h, d_z.T @ weight_ih
-
-    return run
-
-
 def against_torch(seconds):
-    for T, B, D, H in SHAPES:
-        layer, x, d_output = problem(T, B, D, H)
-        step, forward = torch_step(layer, x, d_output)
-        functions = [
-            train_step(layer, x, d_output),
-            step,
-            products(T, B, D, H),
-            lambda layer=layer, x=x: layer.forward(x, keep=False),
-            forward,
-        ]
-        ours, theirs, floor, ours_forward, theirs_forward = in_turn(functions, seconds)
-        yield f"step / torch {T, B, D, H}", ours / theirs, f"torch {theirs * 1e3:.2f} ms"
-        yield f"step / products {T, B, D, H}", ours / floor, "products alone are the floor"
-        yield f"forward / torch {T, B, D, H}", ours_forward / theirs_forward, ""
+    """Yield a training step and a forward pass of each layer, type and size over PyTorch's."""
+    for kind, dtype in [(LSTM, np.float32), (LSTM, np.float64), (GRU, np.float32),
+                        (GRU, np.float64), (RNN, np.float32), (RNN, np.float64)]:  # fmt: skip
+        steps, forwards, plain = [], [], []
+        name = f"{kind.__name__} {np.dtype(dtype).name}"
+        for shape in SHAPES:
+            layer, x, d_output = problem(*shape, kind, dtype)
+            step, forward = torch_step(layer, x, d_output)
+            functions = [
+                train_step(layer, x, d_output),
+                step,
+                lambda layer=layer, x=x: layer.forward(x, keep=False),
+                forward,
+                train_step(layer, x, d_output, loop=ArrayLoop),
+            ]
+            ours, theirs, ours_forward, theirs_forward, arrays = in_turn(functions, seconds)
+            steps.append(ours / theirs)
+            forwards.append(ours_forward / theirs_forward)
+            plain.append(arrays / theirs)
+            yield f"{name} step / torch {shape}", steps[-1], f"torch {theirs * 1e3:.2f} ms"
+            yield f"{name} forward / torch {shape}", forwards[-1], ""
+        for what, ratios in (("step", steps), ("forward", forwards), ("array loop step", plain)):
+            mean = float(np.exp(np.log(ratios).mean()))
+            yield f"{name} {what} / torch, all", mean, f"geometric mean, largest {max(ratios):.2f}"
+
+
+def run_of_the_book(seconds):
+    """Yield a training step of a small network, with its head and its optimiser."""
+    for T in (20, 50, 100, 200):
+        rng = np.random.default_rng(0)
+        layer, head = LSTM(2, 20, dtype=np.float64), Linear(20, 1, dtype=np.float64)
+        model = SequenceModel(layer, head, mean_squared_error, "last")
+        batch, adam = Batch(rng.normal(size=(T, 20, 2)), rng.normal(size=(20, 1))), Adam(1e-3)
+
+        def step(model=model, batch=batch, adam=adam):
+            _, grads = model.loss_and_grads(batch)
+            adam.step(model.parameters(), clip_by_norm(grads, 1.0)[0])
+
+        (taken,) = in_turn([step], seconds)
+        yield f"training step of the book, T={T}, ms", taken * 1e3, "H=20, B=20, float64, Adam"
 
 
 def scaling(seconds):
@@ -147,25 +150,6 @@ def scaling(seconds):
     yield "four times T", long / one, "linear is 4"
     yield "four times B", wide / one, "linear is 4"
     yield "four layers", stacked / single, "linear is 4"
-
-
-def replicas(seconds):
-    T, B, D, H, S = 100, 20, 2, 20, 10
-    rng = np.random.default_rng(0)
-
-    def step(*lead):
-        shapes = [(T, *lead, B, D), (*lead, B, H), (*lead, B, H), (T, *lead, B, H)]
-        shapes += [(*lead, 4 * H, D), (*lead, 4 * H, H), (*lead, 4 * H)]
-        x, h, c, d_output, *weights = (0.1 * rng.normal(size=s).astype(np.float32) for s in shapes)
-        state = LSTMState(h, c)
-
-        def run():
-            lstm_backward(d_output, state, lstm_forward(x, state, *weights)[2])
-
-        return run
-
-    one, ten = in_turn([step(), step(S)], seconds)
-    yield "ten replicas / one", ten / one, f"H={H}, B={B}, T={T}"
 
 
 def memory(seconds):
@@ -193,15 +177,10 @@ def main():
     quick = parser.parse_args().quick
     torch.set_num_threads(1)
     rows = []
-    for part in (against_torch, scaling, replicas, memory):
+    for part in (against_torch, run_of_the_book, scaling, memory):
         for name, value, remark in part(0.5 if quick else 4):
             rows.append((name, f"{value:.2f}", remark))
-            print(f"{name:<36} {value:8.2f}  {remark}", flush=True)
-    for name in ("step / torch", "step / products", "forward / torch"):
-        ratios = [float(value) for row, value, _ in rows if row.startswith(name)]
-        summary = f"geometric mean, largest {max(ratios):.2f}"
-        rows.append((f"{name}, all", f"{np.exp(np.log(ratios).mean()):.2f}", summary))
-        print(f"{name + ', all':<36} {rows[-1][1]:>8}  {summary}")
+            print(f"{name:<44} {value:8.2f}  {remark}", flush=True)
     if not quick:
         RESULTS.mkdir(exist_ok=True)
         with (RESULTS / "bench.csv").open("w", newline="") as file:

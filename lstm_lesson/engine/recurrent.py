@@ -159,7 +159,7 @@ class RecurrentLayer(Layer):
             `backward`, for which `x` must stay as it is: memory grows like the square root of T.
         keep : without it, keep nothing for `backward`, whose cache is then None: quicker.
         rng : generator or seed for dropout; without one nothing is dropped, as in evaluation.
-        loop : `lstm_lesson.engine.loop.ArrayLoop`, to run the plain loop in place of a compiled one.
+        loop : `lstm_lesson.engine.loop.ArrayLoop`, to run the plain loop and not a compiled one.
 
         Returns
         -------
