@@ -21,8 +21,8 @@ NOISE = np.sqrt(0.2)  # standard deviation of the two-sequence problem's noise
 class ClassicBatch(NamedTuple):
     """N sequences, padded with zeros at their ends to one length L.
 
-    Beside what a `lstm_lesson.training.Batch` holds it says what a grammar allows, and its targets
-    are always outputs, one-hot where they are classes.
+    Unlike a `lstm_lesson.training.Batch` it says what a grammar allows, and its targets are what
+    the outputs should be, one-hot where they are classes.
     """
 
     x: np.ndarray  # (L, N, D)
