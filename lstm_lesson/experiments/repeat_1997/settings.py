@@ -18,16 +18,16 @@ class Setting(NamedTuple):
     fixed: int = 0  # size of the training set; 0 for always new sequences
     tested: int = 2560  # sequences drawn to test a trained network
     bound: float = 0.1  # initial weights lie between -bound and bound
-    biased: str = "cells, gates, outputs"  # which units of the network of 1997 have a bias
+    biased: tuple[str, ...] = ("cells", "gates", "outputs")  # what has a bias in the net of 1997
     shortcut: bool = False  # whether outputs see the inputs too
     entropy: bool = False  # whether a single output is a probability
 
 
-# Which units have a bias was found from the paper's counts of weights: 276, 10,504 and 102.
+# What has a bias was found from the paper's counts of weights: 276, 10,504 and 102.
 SETTINGS = {
-    "embedded_reber": Setting(256, fixed=256, bound=0.2, biased="gates"),
-    "noise_free_lag": Setting(100, tested=100, bound=0.2, biased="", shortcut=True),
-    "two_sequence": Setting(256, mean_error=0.01, biased="cells, gates"),
+    "embedded_reber": Setting(256, fixed=256, bound=0.2, biased=("gates",)),
+    "noise_free_lag": Setting(100, tested=100, bound=0.2, biased=(), shortcut=True),
+    "two_sequence": Setting(256, mean_error=0.01, biased=("cells", "gates")),
     "adding_1997": Setting(2000, mean_error=0.01),
     "multiplication": Setting(2000, 139),
     "temporal_order_1997": Setting(2000, mean_error=0.1),
