@@ -1,6 +1,6 @@
 """The tasks of 1997 to 2002, as the papers state them: what each draws and when it is right.
 
-Each is drawn for N sequences at once by a function ``(rng, N, T) -> Drawn``. Hochreiter and
+Each is drawn for N sequences at once by a function ``(rng, N, T) -> ClassicBatch``. Hochreiter and
 Schmidhuber 1997 number their experiments 1 to 6; the last two tasks are of Gers et al. 2000 and
 2002. Introduced in chapter 17.
 """
@@ -18,62 +18,66 @@ from lstm_lesson.tasks.reber import SHARES, SYMBOLS, legal_next, reber_strings
 NOISE = np.sqrt(0.2)  # standard deviation of the two-sequence problem's noise
 
 
-class Drawn(NamedTuple):
-    """N sequences, padded with zeros at their ends to one length L."""
+class ClassicBatch(NamedTuple):
+    """N sequences, padded with zeros at their ends to one length L.
+
+    Unlike a `lstm_lesson.training.Batch` it says what a grammar allows, and its targets are what
+    the outputs should be, one-hot where they are classes.
+    """
 
     x: np.ndarray  # (L, N, D)
     target: np.ndarray  # (L, N, V), what the outputs should be
     mask: np.ndarray  # (L, N), where an output counts
     legal: np.ndarray | None = None  # (L, N, V), symbols that the grammar allows next
 
+    def part(self, steps=slice(None), sequences=slice(None)) -> ClassicBatch:
+        """Return some of the steps and some of the sequences, by slices or arrays of numbers."""
+        return ClassicBatch(*(None if a is None else a[steps][:, sequences] for a in self))
 
-class Classic(NamedTuple):
-    """What to draw, and the paper's own rule of when a network has learned it."""
 
-    draw: Callable[[np.random.Generator, int, int], Drawn]  # (rng, N, T)
+class ClassicTask(NamedTuple):
+    """What to draw, and when a prediction is right.
+
+    When a network has learned the task is said in `lstm_lesson.experiments.repeat_1997.settings`.
+    """
+
+    draw: Callable[[np.random.Generator, int, int], ClassicBatch]  # (rng, N, T)
     input_size: Callable[[int], int]  # (T) -> D
     output_size: Callable[[int], int]  # (T) -> V
     trivial: Callable[[int], float]  # (T) -> squared error of the best constant outputs
-    tolerance: float  # greatest error of an output that is right; a symbol goes by `legal`
-    window: int  # so many sequences in a row ...
-    allowed: int = 0  # ... may have so many wrong ones,
-    mean_error: float = np.inf  # and this mean absolute error, when a run ends as solved
+    tolerance: float | None  # greatest error of an output that is right; a symbol goes by `legal`
     shortest: int = 10  # least T
-    fixed: int = 0  # size of the training set, and of the one beside it; 0: always new sequences
     continual: bool = False  # whether a stream has no end, and the state is never reset
-    shortcut: bool = False  # whether outputs see the inputs too
-    entropy: bool = False  # whether a single output is a probability
-    tested: int = 2560  # sequences drawn to test a trained network
 
-    def sample(self, rng, N: int, T: int) -> Drawn:
+    def sample(self, rng, N: int, T: int) -> ClassicBatch:
         """Return N sequences of lag T, drawn by a generator or a seed; raise if T is too short."""
         return self.draw(check_rng(rng), check_size("N", N), check_size("T", T, self.shortest))
 
-    def right(self, y: np.ndarray, drawn: Drawn) -> np.ndarray:
+    def right(self, y: np.ndarray, batch: ClassicBatch) -> np.ndarray:
         """Return which predictions are right, (L, N) of outputs (L, N, V); True where none counts.
 
         Where a grammar says what is legal, the legal symbols must be the most active outputs;
         otherwise every output must be nearer than `tolerance` to its target.
         """
-        if drawn.legal is None:
-            fits = np.all(np.abs(y - drawn.target) < self.tolerance, axis=-1)
+        if batch.legal is None:
+            fits = np.all(np.abs(y - batch.target) < self.tolerance, axis=-1)
         else:
-            lowest = np.where(drawn.legal, y, np.inf).min(axis=-1)
-            fits = lowest > np.where(drawn.legal, -np.inf, y).max(axis=-1)
-        return fits | ~drawn.mask
+            lowest = np.where(batch.legal, y, np.inf).min(axis=-1)
+            fits = lowest > np.where(batch.legal, -np.inf, y).max(axis=-1)
+        return fits | ~batch.mask
 
 
 # ---- Grammars ----
 
 
-def _predict_next(symbols: np.ndarray) -> Drawn:
+def _predict_next(symbols: np.ndarray) -> ClassicBatch:
     """Return (L, N) symbols as the task of predicting each from those before it."""
     codes, inside = np.eye(len(SYMBOLS)), (symbols >= 0)[..., None]
     x, target = codes[symbols[:-1]] * inside[:-1], codes[symbols[1:]] * inside[1:]
-    return Drawn(x, target, inside[1:, :, 0], legal_next(symbols[:-1]))
+    return ClassicBatch(x, target, inside[1:, :, 0], legal_next(symbols[:-1]))
 
 
-def embedded_reber(rng, N: int, T: int) -> Drawn:
+def embedded_reber(rng, N: int, T: int) -> ClassicBatch:
     """Strings of the embedded Reber grammar, one-hot; the target is the next symbol (1).
 
     The second symbol, T or P, is also the last but one. T is not used: the grammar sets the lag.
@@ -81,7 +85,7 @@ def embedded_reber(rng, N: int, T: int) -> Drawn:
     return _predict_next(reber_strings(rng, N)[0])
 
 
-def continual_reber(rng, N: int, T: int) -> Drawn:
+def continual_reber(rng, N: int, T: int) -> ClassicBatch:
     """T symbols of N streams of such strings, one after the other, without a sign between."""
     streams = []
     for _ in range(N):
@@ -101,7 +105,7 @@ def _reber_trivial(T: int) -> float:
 # ---- Long lags ----
 
 
-def noise_free_lag(rng, N: int, T: int) -> Drawn:
+def noise_free_lag(rng, N: int, T: int) -> ClassicBatch:
     """``y a1 .. a(T-1) y`` or ``x a1 .. a(T-1) x``, one-hot; the target is the next symbol (2a).
 
     The T + 1 symbols are a1 to a(T-1), then x and y. All but the last are the same every time.
@@ -109,21 +113,21 @@ def noise_free_lag(rng, N: int, T: int) -> Drawn:
     first = T - 1 + rng.integers(2, size=N)
     symbols = np.vstack([first, np.tile(np.arange(T - 1)[:, None], N), first])  # (T + 1, N)
     codes = np.eye(T + 1)
-    return Drawn(codes[symbols[:-1]], codes[symbols[1:]], np.ones((T, N), bool))
+    return ClassicBatch(codes[symbols[:-1]], codes[symbols[1:]], np.ones((T, N), bool))
 
 
 def _lengths(rng, N: int, T: int) -> np.ndarray:
     return rng.integers(T, T + T // 10 + 1, size=N)
 
 
-def _at_the_end(x: np.ndarray, lengths: np.ndarray, wanted: np.ndarray) -> Drawn:
+def _at_the_end(x: np.ndarray, lengths: np.ndarray, wanted: np.ndarray) -> ClassicBatch:
     """Return sequences of which the output of the last step alone counts, (N, V) `wanted`."""
     inside = np.arange(len(x))[:, None] < lengths  # (L, N)
     last = np.arange(len(x))[:, None] == lengths - 1
-    return Drawn(x * inside[..., None], last[..., None] * wanted, last)
+    return ClassicBatch(x * inside[..., None], last[..., None] * wanted, last)
 
 
-def two_sequence(rng, N: int, T: int) -> Drawn:
+def two_sequence(rng, N: int, T: int) -> ClassicBatch:
     """Three times +1 or -1, then noise, T to 1.1 T steps; the target is 1 or 0, which it was (3a).
 
     The noise is Gaussian with mean 0 and variance 0.2.
@@ -151,7 +155,7 @@ def _marked(rng, N: int, T: int, low: float, at_first: float):
     return x, lengths, np.array(values)
 
 
-def adding_1997(rng, N: int, T: int) -> Drawn:
+def adding_1997(rng, N: int, T: int) -> ClassicBatch:
     """Pairs of a value from U(-1, 1) and a mark; the target is 0.5 + (X1 + X2) / 4 (4).
 
     Of T to 1.1 T pairs, one of the first ten and another of the first T / 2 are marked 1, the first
@@ -161,13 +165,13 @@ def adding_1997(rng, N: int, T: int) -> Drawn:
     return _at_the_end(x, lengths, (0.5 + (a + b) / 4)[:, None])
 
 
-def multiplication(rng, N: int, T: int) -> Drawn:
+def multiplication(rng, N: int, T: int) -> ClassicBatch:
     """The same with values from U(0, 1) and the target X1 X2 (5); on the first pair, 1 is put."""
     x, lengths, (a, b) = _marked(rng, N, T, 0, 1.0)
     return _at_the_end(x, lengths, (a * b)[:, None])
 
 
-def temporal_order_1997(rng, N: int, T: int) -> Drawn:
+def temporal_order_1997(rng, N: int, T: int) -> ClassicBatch:
     """E, letters a to d, B; X or Y at steps T/10 to T/5 and T/2 to 3T/5; which, in order (6a).
 
     T to 1.1 T steps, one-hot a, b, c, d, X, Y, E, B; the target has one of four outputs at 1, for
@@ -181,7 +185,7 @@ def temporal_order_1997(rng, N: int, T: int) -> Drawn:
     return _at_the_end(np.eye(8)[letters], lengths, np.eye(4)[2 * which[0] + which[1]])
 
 
-def timed_spikes(rng, N: int, T: int) -> Drawn:
+def timed_spikes(rng, N: int, T: int) -> ClassicBatch:
     """Ten intervals of T, T + 1 or T + 2 steps; the target is a spike at the last step of each.
 
     At the first step of an interval the inputs are 1 and the interval, less T + 1; else both are 0
@@ -192,7 +196,7 @@ def timed_spikes(rng, N: int, T: int) -> Drawn:
     x, target = np.zeros((10 * T + 20, N, 2)), np.zeros((10 * T + 20, N, 1))
     x[ends - steps, rows] = np.stack([np.ones_like(steps), steps - T - 1], axis=-1)
     target[ends - 1, rows] = 1
-    return Drawn(x, target, np.arange(len(x))[:, None] < ends[-1])
+    return ClassicBatch(x, target, np.arange(len(x))[:, None] < ends[-1])
 
 
 def _always(value):
@@ -200,38 +204,30 @@ def _always(value):
 
 
 CLASSICS = {
-    "embedded_reber": Classic(
-        embedded_reber, _always(7), _always(7), _reber_trivial, 0.5, 256, fixed=256
+    "embedded_reber": ClassicTask(
+        embedded_reber, _always(7), _always(7), _reber_trivial, None
     ),
-    "noise_free_lag": Classic(
-        noise_free_lag, lambda T: T + 1, lambda T: T + 1,
-        lambda T: 1 - (T - 0.5) / T**2, 0.25, 100, shortest=2, shortcut=True, tested=100,
+    "noise_free_lag": ClassicTask(
+        noise_free_lag, lambda T: T + 1, lambda T: T + 1, lambda T: 1 - (T - 0.5) / T**2, 0.25, 2
     ),
-    "two_sequence": Classic(
-        two_sequence, _always(1), _always(1), _always(0.25), 0.2, 256, mean_error=0.01
+    "two_sequence": ClassicTask(two_sequence, _always(1), _always(1), _always(0.25), 0.2),
+    "adding_1997": ClassicTask(adding_1997, _always(2), _always(1), _always(19 / 480), 0.04, 24),
+    "multiplication": ClassicTask(
+        multiplication, _always(2), _always(1), _always(2 / 15 - 0.275**2), 0.04, 24
     ),
-    "adding_1997": Classic(
-        adding_1997, _always(2), _always(1), _always(19 / 480), 0.04, 2000, mean_error=0.01,
-        shortest=24,
+    "temporal_order_1997": ClassicTask(
+        temporal_order_1997, _always(8), _always(4), _always(0.75), 0.3
     ),
-    "multiplication": Classic(
-        multiplication, _always(2), _always(1), _always(2 / 15 - 0.275**2), 0.04, 2000, 139,
-        shortest=24,
+    "continual_reber": ClassicTask(
+        continual_reber, _always(7), _always(7), lambda T: float(1 - SHARES @ SHARES), None,
+        continual=True,
     ),
-    "temporal_order_1997": Classic(
-        temporal_order_1997, _always(8), _always(4), _always(0.75), 0.3, 2000, mean_error=0.1
-    ),
-    "continual_reber": Classic(
-        continual_reber, _always(7), _always(7), lambda T: float(1 - SHARES @ SHARES), 0.5, 0,
-        continual=True, tested=10,
-    ),
-    "timed_spikes": Classic(
-        timed_spikes, _always(2), _always(1), lambda T: T / (T + 1) ** 2, 0.49, 256, shortest=2,
-        entropy=True,
+    "timed_spikes": ClassicTask(
+        timed_spikes, _always(2), _always(1), lambda T: T / (T + 1) ** 2, 0.49, 2
     ),
 }  # fmt: skip
 
 
-def classic(name: str) -> Classic:
+def classic(name: str) -> ClassicTask:
     """Return the task of that name; raise ValueError that names all of them if there is none."""
     return CLASSICS[check_choice("classic", name, CLASSICS)]

@@ -6,9 +6,8 @@ import itertools
 import json
 from collections.abc import Iterator
 
-from lstm_lesson.experiments.repeat_1997 import training
-from lstm_lesson.experiments.repeat_1997.plain_nets import ReplicaSpec
-from lstm_lesson.experiments.repeat_1997.training import ReplicaOutcome
+from lstm_lesson.experiments.repeat_1997.rows import Outcome1997, Spec1997
+from lstm_lesson.experiments.repeat_1997.training import run
 from lstm_lesson.experiments.sweep import Experiment
 
 SEEDS = range(10)
@@ -23,10 +22,10 @@ RATES = (0.01, 0.03)  # of Adam; the rule of 1997 has the paper's own
 def _original(
     task: str, T: int, cell: str, hidden_size: int, biases: dict, rate: float, budget: int,
     arm: str = RULE,
-) -> Iterator[ReplicaSpec]:  # fmt: skip
+) -> Iterator[Spec1997]:  # fmt: skip
     """Yield the runs of one task that the rule of 1997 trains; `biases` are one a block."""
     for seed in SEEDS:
-        yield ReplicaSpec(
+        yield Spec1997(
             arm, task, T, cell, "1997", hidden_size, json.dumps(biases), rate, 1, budget, seed
         )
 
@@ -34,7 +33,7 @@ def _original(
 def _repeat(
     task: str, T: int, hidden_size: int, biases: dict, budget: int, *, batch_size: int = 16,
     arms: dict[str, tuple[str, dict]] | None = None, rates: tuple[float, ...] = RATES,
-) -> Iterator[ReplicaSpec]:  # fmt: skip
+) -> Iterator[Spec1997]:  # fmt: skip
     """Yield the runs of one task that Adam trains.
 
     `biases` are the paper's initial ones, of the 1997 cell; the plain one has its forget bias 1,
@@ -47,7 +46,7 @@ def _repeat(
         if task in LAGS:
             arms[CHRONO] = ("LSTM", {"chrono": T + T // 10})
     for (arm, (cell, initial)), lr, seed in itertools.product(arms.items(), rates, SEEDS):
-        yield ReplicaSpec(
+        yield Spec1997(
             arm, task, T, cell, "Adam", hidden_size, json.dumps(initial), lr, batch_size, budget,
             seed,
         )  # fmt: skip
@@ -87,10 +86,8 @@ REPEAT_1997 = Experiment(
             arms={"no peepholes": ("LSTM", {}), "peepholes": ("peephole", {})},
         ),
     ),
-    run=training.run,
-    outcome=ReplicaOutcome,
+    run=run,
+    outcome=Outcome1997,
     minutes=50,
     long_lag=100,
-    run_together=training.run_together,
-    alike=training.side_by_side,
 )  # fmt: skip

@@ -1,279 +1,185 @@
-"""Runs of the tasks of 1997 to 2002, trained side by side as replicas, and what came of them.
+"""One run: a network of 1997 or of today learns a task of the papers, and is tested.
 
-Runs that differ in seed and learning rate alone share every NumPy call, for their networks are so
-small that a call costs more than its arithmetic. Each draws its own data, and leaves when done.
+A run is a way to learn, `RuleOf1997` or `PlainLSTM`, fed by data that are always new, of a fixed
+set, or of streams, and a record of how the last sequences went.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from lstm_lesson.engine.arguments import check_choice
-from lstm_lesson.experiments.repeat_1997 import plain_nets, rule_of_1997
-from lstm_lesson.experiments.repeat_1997.plain_nets import ReplicaSpec
-from lstm_lesson.tasks.classics import Classic, Drawn, classic
-from lstm_lesson.training.optim import Adam
+from lstm_lesson.experiments.repeat_1997.plain_lstm import PlainLSTM
+from lstm_lesson.experiments.repeat_1997.rows import Outcome1997, Spec1997
+from lstm_lesson.experiments.repeat_1997.rule_of_1997 import RuleOf1997
+from lstm_lesson.experiments.repeat_1997.settings import SETTINGS
+from lstm_lesson.tasks.classics import ClassicBatch, classic
 
-CELLS = {"1997": tuple(rule_of_1997.CELLS), "Adam": ("1997", "LSTM", "peephole")}  # of each rule
-CLIP = 1.0  # bound of a replica's gradient norm, under Adam
+LEARNERS = {"1997": RuleOf1997, "Adam": PlainLSTM}  # by `Spec1997.rule`
 DRAWN = 64  # sequences drawn at once
 PIECE = 50  # steps of a stream between two updates, where the gradient is cut, too
 PIECES = 20  # of a stream in training; then another begins, from a state of zeros
 STREAM = 100_000  # symbols of a test stream
+READ = 1000  # of them read at once
 
 
-class ReplicaOutcome(NamedTuple):
-    """What a run came to. Errors are squared, summed over the outputs, and means over the steps."""
+class Tested(NamedTuple):
+    """What a test came to; the fields are those of `Outcome1997`."""
 
-    parameters: int  # trained ones
-    trivial: float  # error of the best constant outputs
-    status: str  # "ok", or "diverged"
-    sequences: int  # trained on
-    solved_at: int  # sequences seen when training met the task's rule; 0 for never
-    validation_loss: float  # error over the last sequences trained on, each before its step
     test_loss: float
-    tested: int  # sequences
-    wrong: int  # of them
-    symbols: float  # right ones before the first error of a stream, at the mean; 0 if no stream
-    solved: bool  # whether the rule was met
+    tested: int
+    wrong: int
+    symbols: float
 
 
-def side_by_side(spec: ReplicaSpec) -> ReplicaSpec:
-    """Return what runs that can be trained together have in common."""
-    return spec._replace(lr=0.0, seed=0)
+def run(spec: Spec1997) -> Outcome1997:
+    """Train and test one network; a run whose numbers overflow is an outcome, not an error.
 
-
-def run(spec: ReplicaSpec) -> ReplicaOutcome:
-    """Train and test one network."""
-    return run_together([spec])[0]
-
-
-def run_together(specs: Sequence[ReplicaSpec]) -> list[ReplicaOutcome]:
-    """Train and test networks that differ in seed and rate alone; return an outcome for each."""
-    if len({side_by_side(spec) for spec in specs}) != 1:
-        raise ValueError("specs: expected runs that differ in lr and seed alone")
+    Raises ValueError if a field of `spec` is none of those that are known.
+    """
+    task, learner = classic(spec.task), LEARNERS[check_choice("rule", spec.rule, LEARNERS)]
+    check_choice("cell", spec.cell, learner.CELLS)
+    if task.continual and spec.rule != "Adam":
+        raise ValueError(f"task: {spec.task} has no end, which the rule {spec.rule} needs")
+    seeds = np.random.SeedSequence(spec.seed).spawn(3)
+    first, training, testing = (np.random.default_rng(seed) for seed in seeds)
     with np.errstate(all="ignore"):
-        return _Replicas(specs).train()
+        net, record = learner(spec, first), Record(spec.task)
+        train, test = (
+            (train_on_streams, test_on_streams) if task.continual else
+            (train_on_sequences, test_on_sequences)
+        )  # fmt: skip
+        status, solved_at = train(net, spec, training, record)
+        tested = test(net, spec, testing)
+    solved = tested.wrong == 0 and status == "ok" if task.continual else solved_at > 0
+    return Outcome1997(
+        parameters=net.num_parameters,
+        trivial=task.trivial(spec.T),
+        status=status,
+        sequences=record.sequences,
+        solved_at=solved_at,
+        validation_loss=record.loss,
+        solved=solved,
+        **tested._asdict(),
+    )
 
 
-class _Replicas:
-    """Networks on their way; index s of an array belongs to run ``going[s]``."""
+class Record:
+    """How the last sequences went, each before it was learned from."""
 
-    def __init__(self, specs: Sequence[ReplicaSpec]):
-        self.specs, self.spec = list(specs), specs[0]
-        self.task: Classic = classic(self.spec.task)
-        check_choice("cell", self.spec.cell, CELLS[check_choice("rule", self.spec.rule, CELLS)])
-        self.old = self.spec.rule == "1997"
-        seeds = [np.random.SeedSequence(spec.seed).spawn(3) for spec in specs]
-        first, train, test = zip(*([np.random.default_rng(s) for s in trio] for trio in seeds),
-                                 strict=True)  # fmt: skip
-        initial = (rule_of_1997 if self.old else plain_nets).initial
-        each = [initial(self.spec, rng) for rng in first]
-        self.params = {name: np.stack([p[name] for p in each]) for name in each[0]}
-        self.train_rngs, self.test_rngs = train, test
-        self.going = np.arange(len(specs))
-        self.lr = np.array([spec.lr for spec in specs])[:, None, None]
-        self.outcomes: list[ReplicaOutcome | None] = [None] * len(specs)
-        window = max(self.task.window, 100)
-        self.wrong = np.ones((len(specs), window), bool)  # of the last sequences, in a ring
-        self.errors = np.full((len(specs), window), np.inf)  # absolute, at the mean
-        self.losses = np.full((len(specs), window), np.nan)
-        self.optimiser = Adam(0.0)
-        self.fixed: list[tuple[Drawn, Drawn]] = []  # training set of each run, and the other
-        if self.task.fixed:
-            N, T = self.task.fixed, self.spec.T
-            self.fixed = [(self.task.sample(r, N, T), self.task.sample(r, N, T)) for r in train]
-        self.state = None
+    def __init__(self, task: str):
+        self.task, self.setting, self.sequences = classic(task), SETTINGS[task], 0
+        kept = max(self.setting.window, 100)
+        self.wrong = np.ones(kept, bool)  # in a ring, as the others
+        self.errors = np.full(kept, np.inf)  # absolute, at the mean
+        self.losses = np.full(kept, np.nan)
 
-    def train(self) -> list[ReplicaOutcome]:
-        """Take steps until every run is solved, diverged, or at the end of its budget."""
-        B, seen, checked = self.spec.batch_size, 0, np.zeros(len(self.specs), int)
-        steps = self.spec.steps
-        for step, drawn in enumerate(self._batches(steps)):
-            if self.old:
-                y = rule_of_1997.learn(self.spec, self.params, drawn, self.lr)
-                finite = np.isfinite(y).all(axis=(0, 2, 3))
-            else:
-                y, grads, self.state = plain_nets.gradients(
-                    self.spec, self.params, drawn, self.state
-                )
-                finite = np.isfinite(_norms(grads))
-            self._note(y, drawn, seen)
-            seen += B
-            for run in self.going[~finite]:
-                self._finish(run, "diverged", seen, 0)
-            if not self.old:
-                self._update(grads, 1 - step / steps if self.task.continual else 1.0)
-            done = self._meets_rule() if seen >= self.wrong.shape[1] else np.zeros(0, int)
-            for run in done[finite[np.searchsorted(self.going, done)]]:
-                if self.task.fixed and seen - checked[run] < self.task.window:
-                    continue
-                checked[run] = seen
-                if all(self._all_right(run, drawn) for drawn in self._sets(run)):
-                    self._finish(run, "ok", seen, seen)
-            self._keep()
-            if not len(self.going):
-                break
-        for run in self.going:
-            self._finish(run, "ok", seen, 0)
-        return self.outcomes
+    def note(self, y: np.ndarray, batch: ClassicBatch) -> None:
+        """Take in the outputs (L, N, V) for a batch."""
+        steps, N = batch.mask.sum(axis=0), y.shape[1]
+        off = np.where(batch.mask[..., None], y - batch.target, 0)
+        places = (self.sequences + np.arange(N)) % len(self.wrong)
+        self.wrong[places] = ~self.task.right(y, batch).all(axis=0)
+        self.errors[places] = np.abs(off).mean(axis=-1).sum(axis=0) / steps
+        self.losses[places] = np.square(off).sum(axis=(0, -1)) / steps
+        self.sequences += N
 
-    def _batches(self, steps: int):
-        """Yield what the runs that go on learn from next, arrays (L, S, B, K)."""
-        T, B, task = self.spec.T, self.spec.batch_size, self.task
-        if task.continual:
-            for step in range(steps):
-                start = step % PIECES * PIECE
-                if not start:
-                    self.state = None
-                    length = PIECES * PIECE
-                    streams = {run: self._draw(run, B, length) for run in self.going}
-                piece = slice(start, start + PIECE)
-                yield _beside([_cut(streams[run], piece) for run in self.going])
-            return
-        block = max(1, DRAWN // B) * B
-        for start in range(0, steps * B, block):
-            blocks = {run: self._draw(run, block, T) for run in self.going}
-            for first in range(0, min(block, steps * B - start), B):
-                rows = slice(first, first + B)
-                yield _beside([_cut(blocks[run], slice(None), rows) for run in self.going])
+    @property
+    def loss(self) -> float:
+        """The squared error of the last sequences, at the mean of those of which there is one."""
+        losses = self.losses[~np.isnan(self.losses)]
+        return float(losses.mean()) if losses.size else float("nan")
 
-    def _draw(self, run: int, N: int, T: int) -> Drawn:
-        rng = self.train_rngs[run]
-        if not self.task.fixed:
-            return self.task.sample(rng, N, T)
-        return _cut(self.fixed[run][0], slice(None), rng.integers(self.task.fixed, size=N))
-
-    def _note(self, y, drawn: Drawn, seen: int) -> None:
-        """Remember how the last sequences went."""
-        counts = drawn.mask.sum(axis=0)  # (S, B)
-        off = np.where(drawn.mask[..., None], y - drawn.target, 0.0)
-        places = (seen + np.arange(y.shape[2])) % self.wrong.shape[1]
-        self.wrong[:, places] = ~self.task.right(y, drawn).all(axis=0)
-        self.errors[:, places] = np.abs(off).mean(axis=-1).sum(axis=0) / counts
-        self.losses[:, places] = np.square(off).sum(axis=(0, -1)) / counts
-
-    def _meets_rule(self) -> np.ndarray:
-        """Return the runs whose last sequences went as well as the paper asks."""
-        if self.task.continual:
-            return np.zeros(0, int)
-        few = self.wrong.sum(axis=1) <= self.task.allowed
-        return self.going[few & (self.errors.mean(axis=1) < self.task.mean_error)]
-
-    def _sets(self, run: int) -> tuple[Drawn, ...]:
-        return self.fixed[run] if self.fixed else ()
-
-    def _all_right(self, run: int, drawn: Drawn) -> bool:
-        y = self._outputs(run, drawn)
-        return bool(self.task.right(y, drawn).all())
-
-    def _outputs(self, run: int, drawn: Drawn) -> np.ndarray:
-        s = np.searchsorted(self.going, run)
-        params = {name: p[s : s + 1] for name, p in self.params.items()}
-        if self.old:
-            return rule_of_1997.forward(self.spec, params, drawn.x[:, None])[:, 0]
-        return plain_nets.forward(self.spec, params, drawn.x[:, None], keep=False)[0][:, 0]
-
-    def _update(self, grads, share: float) -> None:
-        """Take one step of each run; `share` of its learning rate."""
-        factor = np.minimum(1, CLIP / (_norms(grads) + 1e-6))[:, None, None]
-        self.optimiser.lr = share * self.lr
-        self.optimiser.step(self.params, {name: factor * g for name, g in grads.items()})
-
-    def _keep(self) -> None:
-        """Drop the runs that have an outcome."""
-        stay = np.array([self.outcomes[run] is None for run in self.going], bool)
-        if stay.all():
-            return
-        self.going, self.lr = self.going[stay], self.lr[stay]
-        self.params = {name: p[stay] for name, p in self.params.items()}
-        self.optimiser.slots = {name: p[stay] for name, p in self.optimiser.slots.items()}
-        self.wrong, self.errors = self.wrong[stay], self.errors[stay]
-        self.losses = self.losses[stay]
-        if self.state is not None:
-            self.state = tuple(part[stay] for part in self.state)
-
-    def _finish(self, run: int, status: str, seen: int, solved_at: int) -> None:
-        """Test a run and write down what it came to."""
-        if self.outcomes[run] is not None:
-            return
-        s = np.searchsorted(self.going, run)
-        tested, wrong, loss, symbols = self._test(run)
-        parameters = sum(p[s].size for p in self.params.values())
-        if self.old:
-            parameters = rule_of_1997.net(self.spec).count
-        elif self.spec.cell == "1997":  # no forget gate
-            cell = ("weight_ih", "weight_hh", "bias")
-            parameters -= sum(self.params[name][s].size // 4 for name in cell)
-        solved = solved_at > 0
-        if self.task.continual:
-            solved = wrong == 0 and status == "ok"
-        self.outcomes[run] = ReplicaOutcome(
-            parameters=parameters,
-            trivial=self.task.trivial(self.spec.T),
-            status=status,
-            sequences=seen,
-            solved_at=solved_at,
-            validation_loss=float(np.nanmean(self.losses[s])),
-            test_loss=loss,
-            tested=tested,
-            wrong=wrong,
-            symbols=symbols,
-            solved=bool(solved),
-        )
-
-    def _test(self, run: int) -> tuple[int, int, float, float]:
-        """Return sequences tested, how many were wrong, their error, and symbols till the first."""
-        task, T, rng = self.task, self.spec.T, self.test_rngs[run]
-        if task.continual:
-            return self._test_streams(run)
-        wrong, losses = 0, []
-        for start in range(0, task.tested, 256):
-            drawn = task.sample(rng, min(256, task.tested - start), T)
-            y = self._outputs(run, drawn)
-            wrong += int((~task.right(y, drawn).all(axis=0)).sum())
-            losses.append(np.square(y - drawn.target).sum(axis=-1)[drawn.mask])
-        return task.tested, wrong, float(np.concatenate(losses).mean()), 0.0
-
-    def _test_streams(self, run: int) -> tuple[int, int, float, float]:
-        N, s, piece = self.task.tested, np.searchsorted(self.going, run), 1000
-        drawn = self.task.sample(self.test_rngs[run], N, STREAM)
-        params = {name: p[s : s + 1] for name, p in self.params.items()}
-        state, lasted, losses = None, np.full(N, float(STREAM)), []
-        for start in range(0, STREAM, piece):
-            part = _cut(drawn, slice(start, start + piece))
-            y, state = plain_nets.forward(self.spec, params, part.x[:, None], state, keep=False)[:2]
-            fits = self.task.right(y[:, 0], part)  # (piece, N)
-            fresh = lasted == STREAM
-            lasted[fresh] = np.where(fits.all(axis=0), STREAM, start + fits.argmin(axis=0))[fresh]
-            losses.append(np.square(y[:, 0] - part.target).sum(axis=-1).mean())
-            if (lasted < STREAM).all():
-                break
-        return N, int((lasted < STREAM).sum()), float(np.mean(losses)), float(lasted.mean())
+    @property
+    def meets_rule(self) -> bool:
+        """Whether the last sequences went as well as the paper asks."""
+        few = self.sequences >= len(self.wrong) and self.wrong.sum() <= self.setting.allowed
+        return bool(few and self.errors.mean() < self.setting.mean_error)
 
 
-def _norms(grads) -> np.ndarray:
-    """Return the norm of each replica's gradient."""
-    return np.sqrt(sum(np.square(g).sum(axis=(1, 2)) for g in grads.values()))
+# ---- Sequences, always new or of a fixed set ----
 
 
-def _cut(drawn: Drawn, *index) -> Drawn:
-    return Drawn(*(None if part is None else part[index] for part in drawn))
+def train_on_sequences(net, spec: Spec1997, rng, record: Record) -> tuple[str, int]:
+    """Train until the task's rule is met; return the status and at which sequence that was."""
+    task, setting, checked = classic(spec.task), SETTINGS[spec.task], 0
+    sets = [task.sample(rng, setting.fixed, spec.T) for _ in range(2)] if setting.fixed else []
+
+    def draw(N: int) -> ClassicBatch:
+        if sets:
+            return sets[0].part(sequences=rng.integers(setting.fixed, size=N))
+        return task.sample(rng, N, spec.T)
+
+    for batch in batches(spec, draw):
+        y, finite = net.learn(batch)
+        record.note(y, batch)
+        if not finite:
+            return "diverged", 0
+        if record.meets_rule and record.sequences - checked >= setting.window:
+            checked = record.sequences
+            if all(task.right(net.predict(one), one).all() for one in sets):
+                return "ok", record.sequences
+    return "ok", 0
 
 
-def _beside(each: Sequence[Drawn]) -> Drawn:
-    """Put what each replica draws side by side: arrays (L, S, B, K), as long as need be."""
-    longest = max(int(np.flatnonzero(d.mask.any(axis=1))[-1]) + 1 for d in each)
+def batches(spec: Spec1997, draw: Callable[[int], ClassicBatch]) -> Iterator[ClassicBatch]:
+    """Yield the batches of a run, cut to their longest sequence; ``draw(N)`` draws N sequences."""
+    B, budget = spec.batch_size, spec.steps * spec.batch_size
+    at_once = max(1, DRAWN // B) * B
+    for start in range(0, budget, at_once):
+        drawn = draw(at_once)
+        for first in range(0, min(at_once, budget - start), B):
+            batch = drawn.part(sequences=slice(first, first + B))
+            yield batch.part(steps=slice(np.flatnonzero(batch.mask.any(axis=1))[-1] + 1))
 
-    def joined(parts):
-        if parts[0] is None:
-            return None
-        whole = np.zeros((longest, len(parts), *parts[0].shape[1:]), parts[0].dtype)
-        for s, part in enumerate(parts):
-            whole[: min(longest, len(part)), s] = part[:longest]
-        return whole
 
-    return Drawn(*(joined(parts) for parts in zip(*each, strict=True)))
+def test_on_sequences(net, spec: Spec1997, rng) -> Tested:
+    """Test on new sequences."""
+    task, tested = classic(spec.task), SETTINGS[spec.task].tested
+    wrong, losses = 0, []
+    for start in range(0, tested, 256):
+        batch = task.sample(rng, min(256, tested - start), spec.T)
+        y = net.predict(batch)
+        wrong += int((~task.right(y, batch).all(axis=0)).sum())
+        losses.append(np.square(y - batch.target).sum(axis=-1)[batch.mask])
+    return Tested(float(np.concatenate(losses).mean()), tested, wrong, 0.0)
+
+
+# ---- Streams ----
+
+
+def train_on_streams(net: PlainLSTM, spec: Spec1997, rng, record: Record) -> tuple[str, int]:
+    """Train on pieces of streams, the state carried from each to the next; return the status, 0."""
+    task = classic(spec.task)
+    for step in range(spec.steps):
+        place = step % PIECES
+        if place == 0:
+            stream = task.sample(rng, spec.batch_size, PIECES * PIECE)
+        piece = stream.part(steps=slice(place * PIECE, (place + 1) * PIECE))
+        y, finite = net.learn(piece, net.state if place else None)
+        record.note(y, piece)
+        if not finite:
+            return "diverged", 0
+    return "ok", 0
+
+
+def test_on_streams(net: PlainLSTM, spec: Spec1997, rng) -> Tested:
+    """Test on long streams, each up to its first error."""
+    task, tested = classic(spec.task), SETTINGS[spec.task].tested
+    streams = task.sample(rng, tested, STREAM)
+    state, lasted, losses = None, np.full(tested, float(STREAM)), []
+    for start in range(0, STREAM, READ):
+        part = streams.part(steps=slice(start, start + READ))
+        y, state, _ = net.forward(part.x, state, keep=False)
+        right = task.right(y, part)  # (READ, tested)
+        fresh = lasted == STREAM
+        lasted[fresh] = np.where(right.all(axis=0), STREAM, start + right.argmin(axis=0))[fresh]
+        losses.append(np.square(y - part.target).sum(axis=-1).mean())
+        if (lasted < STREAM).all():
+            break
+    return Tested(
+        float(np.mean(losses)), tested, int((lasted < STREAM).sum()), float(lasted.mean())
+    )
