@@ -24,8 +24,7 @@ def forward(x, state, W, U, b):
 
     Parameters
     ----------
-    x : (T, B, D). Every array may have an axis S of replicas before its last two (`b` before its
-        last): S networks side by side.
+    x : (T, B, D).
     state : `LSTMState` of two (B, H), the state before the first step.
     W, U, b : (4H, D), (4H, H) and (4H,), gates stacked i, f, g, o.
 
@@ -38,8 +37,8 @@ def forward(x, state, W, U, b):
     h, c = state
     output, caches = [], []
     for x_t in x:
-        z = x_t @ W.mT + h @ U.mT + b[..., None, :]  # (B, 4H)
-        z_i, z_f, z_g, z_o = np.split(z, 4, axis=-1)
+        z = x_t @ W.T + h @ U.T + b  # (B, 4H)
+        z_i, z_f, z_g, z_o = np.split(z, 4, axis=1)
         i, f, g, o = sigmoid(z_i), sigmoid(z_f), np.tanh(z_g), sigmoid(z_o)
         h_prev, c_prev = h, c
         c = f * c_prev + i * g
@@ -58,7 +57,7 @@ def backward(d_output, d_state, caches, W, U):
     """
     T = len(caches)
     d_x = np.zeros((T, *caches[0].x.shape))
-    d_W, d_U, d_b = np.zeros(W.shape), np.zeros(U.shape), np.zeros(U.shape[:-1])
+    d_W, d_U, d_b = np.zeros(W.shape), np.zeros(U.shape), np.zeros(len(U))
     d_h, d_c = d_state
     for t in reversed(range(T)):
         x, h_prev, c_prev, i, f, g, o, c, tanh_c = caches[t]
@@ -72,11 +71,11 @@ def backward(d_output, d_state, caches, W, U):
         d_z_f = d_f * f * (1 - f)
         d_z_g = d_g * (1 - g**2)
         d_z_o = d_o * o * (1 - o)
-        d_z = np.concatenate([d_z_i, d_z_f, d_z_g, d_z_o], axis=-1)
+        d_z = np.concatenate([d_z_i, d_z_f, d_z_g, d_z_o], axis=1)
         d_x[t] = d_z @ W
-        d_W += d_z.mT @ x
-        d_U += d_z.mT @ h_prev
-        d_b += d_z.sum(axis=-2)
+        d_W += d_z.T @ x
+        d_U += d_z.T @ h_prev
+        d_b += d_z.sum(axis=0)
         d_h = d_z @ U
         d_c = d_c * f
     return {"x": d_x, "h_0": d_h, "c_0": d_c, "W": d_W, "U": d_U, "b": d_b}
@@ -89,28 +88,28 @@ MUTANTS = {
     "slope of c": ("d_c = d_c + d_h * o * (1 - tanh_c**2)", "d_c = d_c + d_h * o"),
     "no tanh(c)": ("d_o = d_h * np.tanh(c)", "d_o = d_h * c"),
     "late c": ("d_f = d_c * c_prev", "d_f = d_c * c"),
-    "late h": ("d_U += d_z.mT @ h_prev", "d_U += d_z.mT @ (o * tanh_c)"),
+    "late h": ("d_U += d_z.T @ h_prev", "d_U += d_z.T @ (o * tanh_c)"),
     "= in d_h": ("d_h = d_h + d_output[t]", "d_h = d_output[t]"),
     "= in d_c": ("d_c = d_c + d_h * o * (1 - tanh_c**2)", "d_c = d_h * o * (1 - tanh_c**2)"),
-    "= in d_W": ("d_W += d_z.mT @ x", "d_W = d_z.mT @ x"),
-    "last gate": ("d_h = d_z @ U", "d_h = d_z_o @ np.split(U, 4, axis=-2)[3]"),
+    "= in d_W": ("d_W += d_z.T @ x", "d_W = d_z.T @ x"),
+    "last gate": ("d_h = d_z @ U", "d_h = d_z_o @ np.split(U, 4)[3]"),
     "no forget": ("d_c = d_c * f", "d_c = d_c"),
     "i, f swapped": (
-        "d_z = np.concatenate([d_z_i, d_z_f, d_z_g, d_z_o], axis=-1)",
-        "d_z = np.concatenate([d_z_f, d_z_i, d_z_g, d_z_o], axis=-1)",
+        "d_z = np.concatenate([d_z_i, d_z_f, d_z_g, d_z_o], axis=1)",
+        "d_z = np.concatenate([d_z_f, d_z_i, d_z_g, d_z_o], axis=1)",
     ),
     "g, o swapped": (
-        "d_z = np.concatenate([d_z_i, d_z_f, d_z_g, d_z_o], axis=-1)",
-        "d_z = np.concatenate([d_z_i, d_z_f, d_z_o, d_z_g], axis=-1)",
+        "d_z = np.concatenate([d_z_i, d_z_f, d_z_g, d_z_o], axis=1)",
+        "d_z = np.concatenate([d_z_i, d_z_f, d_z_o, d_z_g], axis=1)",
     ),
     "U turned": (
         "d_h = d_z @ U",
-        "d_h = d_z @ np.concatenate([u.mT for u in np.split(U, 4, -2)], -2)",
+        "d_h = d_z @ np.concatenate([u.T for u in np.split(U, 4)])",
     ),
-    "b twice": ("d_b += d_z.sum(axis=-2)", "d_b += 2 * d_z.sum(axis=-2)"),
-    "b averaged": ("d_b += d_z.sum(axis=-2)", "d_b += d_z.mean(axis=-2)"),
+    "b twice": ("d_b += d_z.sum(axis=0)", "d_b += 2 * d_z.sum(axis=0)"),
+    "b averaged": ("d_b += d_z.sum(axis=0)", "d_b += d_z.mean(axis=0)"),
     "no final c": ("d_h, d_c = d_state", "d_h, d_c = d_state.h, 0 * d_state.c"),
-    "no first h": ("d_U += d_z.mT @ h_prev", "d_U += d_z.mT @ h_prev if t > 0 else 0"),
+    "no first h": ("d_U += d_z.T @ h_prev", "d_U += d_z.T @ h_prev if t > 0 else 0"),
     "last output": ("d_h = d_h + d_output[t]", "d_h = d_h + d_output[t] * (t == T - 1)"),
     "x backwards": ("d_x[t] = d_z @ W", "d_x[T - 1 - t] = d_z @ W"),
 }

@@ -98,26 +98,6 @@ def test_one_step_agrees_with_the_cell():
         np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", [None, *NAMES])
-def test_replicas_are_independent(name):
-    backward = mutants.mutate(name) if name else mutants.backward
-    problems = [mutants.problem(rng=seed) for seed in (1, 2)]
-    side_by_side = mutants.Problem(
-        *(
-            LSTMState(*(np.stack(part) for part in zip(*arrays, strict=True)))
-            if isinstance(arrays[0], LSTMState)
-            # Time comes before the replicas.
-            else np.stack(arrays, axis=1 if arrays[0].ndim == 3 else 0)
-            for arrays in zip(*problems, strict=True)
-        )
-    )
-    together = side_by_side.run(backward)
-    for n, problem in enumerate(problems):
-        for key, alone in problem.run(backward).items():
-            there = together[key][:, n] if key == "x" else together[key][n]
-            np.testing.assert_allclose(there, alone, rtol=1e-10, atol=1e-12)
-
-
 # ---- What is wrong ----
 
 
