@@ -14,8 +14,10 @@ from lstm_lesson.engine.initializers import chrono
 from lstm_lesson.experiments.gate_recurrence import GateRecurrentLSTM
 from lstm_lesson.tasks.synthetic import Task
 from lstm_lesson.tasks.synthetic import task as find_task
+from lstm_lesson.training.batches import Fresh
+from lstm_lesson.training.loop import Run
 from lstm_lesson.training.models import Batch, SequenceModel, TorchModel
-from lstm_lesson.training.optim import Adam, clip_by_norm
+from lstm_lesson.training.optim import Adam
 
 LAYERS = {kind.__name__: kind for kind in (layers.LSTM, layers.GRU, layers.RNN, GateRecurrentLSTM)}
 VALIDATION, TEST = 512, 2048  # sequences
@@ -90,48 +92,37 @@ def run(spec: Spec) -> Outcome:
     """Train and test one model; a run whose numbers overflow is an outcome, not an error."""
     model, task, seed, parameters = build(spec)
     train, validate, test = (np.random.default_rng(s) for s in seed.spawn(3))
-    validation = _sample(task, validate, VALIDATION, spec)
-    optimiser, params = Adam(spec.lr), model.parameters()
+    validation, checks = _sample(task, validate, VALIDATION, spec), []
+
+    def measure(model) -> float:
+        checks.append(evaluate(model, task, validation, spec.T))
+        return checks[-1][0]
+
     every = max(1, spec.steps // CHECKS)
-    best, best_loss, solved_at, status, step = None, math.inf, 0, "ok", 0
-    losses = []  # of validation
+    training = Run(
+        model, Fresh(lambda rng: _sample(task, rng, spec.batch_size, spec), train),
+        optimiser=Adam(spec.lr), steps=spec.steps, clip=spec.clip, may_diverge=True,
+        validation=measure, validate_every=every,
+        patience=spec.steps,  # without an end, but the best parameters are put back
+        stop=lambda losses: spec.stop and checks[-1][1] >= task.solved,
+    )  # fmt: skip
     with np.errstate(all="ignore"):
-        for step in range(1, spec.steps + 1):
-            batch = _sample(task, train, spec.batch_size, spec)
-            loss, grads = model.loss_and_grads(batch)
-            try:
-                if not math.isfinite(loss):
-                    raise ValueError(f"loss: {loss}")
-                grads, _ = clip_by_norm(grads, spec.clip)
-            except ValueError:
-                status = "diverged"
-                break
-            optimiser.step(params, grads)
-            if step % every and step < spec.steps:
-                continue
-            loss, score = evaluate(model, task, validation, spec.T)
-            losses.append(loss)
-            if loss < best_loss:
-                best, best_loss = {name: p.copy() for name, p in params.items()}, loss
-            if score >= task.solved and not solved_at:
-                solved_at = step * spec.batch_size
-                if spec.stop:
-                    break
-        for name, p in params.items():
-            p[...] = p if best is None else best[name]
+        steps = len(training.train().step)
         loss, score = evaluate(model, task, _sample(task, test, TEST, spec), spec.T)
-    failed = status == "diverged"  # counts as not solved, whatever it had reached
+    solved = [n for n, (_, score) in enumerate(checks, start=1) if score >= task.solved]
+    curve = [loss for loss, _ in checks[CHECKS // CURVE - 1 :: CHECKS // CURVE]]
     return Outcome(
         parameters=parameters,
         trivial=task.trivial(spec.T),
-        status=status,
-        sequences=step * spec.batch_size,
-        solved_at=solved_at,
-        validation_loss=best_loss,
+        status="diverged" if training.diverged else "ok",
+        sequences=steps * spec.batch_size,
+        solved_at=min(solved[0] * every, spec.steps) * spec.batch_size if solved else 0,
+        validation_loss=min(training.losses, default=math.inf),
         test_loss=loss,
         score=score,
-        solved=score >= task.solved and not failed,
-        curve=" ".join(f"{loss:.3g}" for loss in losses[CHECKS // CURVE - 1 :: CHECKS // CURVE]),
+        # Diverged counts as not solved, whatever it had reached.
+        solved=score >= task.solved and not training.diverged,
+        curve=" ".join(f"{loss:.3g}" for loss in curve),
     )
 
 

@@ -14,8 +14,10 @@ import numpy as np
 from lstm_lesson.experiments.runs import TEST, Spec, build
 from lstm_lesson.experiments.sweep import Experiment
 from lstm_lesson.inspect.tracing import LSTMTrace, trace
+from lstm_lesson.training.batches import Fresh
+from lstm_lesson.training.loop import fit
 from lstm_lesson.training.models import Batch
-from lstm_lesson.training.optim import Adam, clip_by_norm
+from lstm_lesson.training.optim import Adam
 
 LOW, HIGH = 0.1, 0.9  # a gate beyond them counts as saturated, as in Karpathy et al. 2015
 STEPS = 1500  # of training
@@ -98,10 +100,9 @@ def trained(spec: Spec):
     """Return the model of a run after its last step, its task and test data."""
     model, task, seed, _ = build(spec)
     learn, test = (np.random.default_rng(s) for s in seed.spawn(2))
-    optimiser, params = Adam(spec.lr), model.parameters()
-    for _ in range(spec.steps):
-        _, grads = model.loss_and_grads(task.sample(learn, spec.batch_size, spec.T))
-        optimiser.step(params, clip_by_norm(grads, spec.clip)[0])
+    if spec.steps:
+        source = Fresh(lambda rng: task.sample(rng, spec.batch_size, spec.T), learn)
+        fit(model, source, optimiser=Adam(spec.lr), steps=spec.steps, clip=spec.clip)
     return model, task, Batch(*task.sample(test, TEST, spec.T))
 
 

@@ -27,6 +27,7 @@ FILE = Path(__file__).parent / "data" / "counting.safetensors"
 OPEN, CLOSE, END = range(3)  # classes of a symbol; END stands before the string too
 CLASSES = {"a": OPEN, "b": CLOSE, "(": OPEN, ")": CLOSE}
 UNITS, SEEDS, PAIRS = 6, 10, 16  # of the trained networks; n, or pairs of brackets, at most
+STEPS = 3000  # of training
 
 
 def a_n_b_n(rng, N: int, longest: int = PAIRS, shortest: int = 1) -> list[str]:
@@ -99,7 +100,7 @@ def untrained(seed: int, units: int = UNITS) -> SequenceModel:
     return SequenceModel(layer, head, softmax_cross_entropy)
 
 
-def train(name: str, seed: int, steps: int = 3000) -> SequenceModel:
+def train(name: str, seed: int, steps: int = STEPS) -> SequenceModel:
     """Return a network trained on 1,000 strings of a language, by the recipe of all ten."""
     draw = LANGUAGES[check_choice("name", name, LANGUAGES)]
     model = untrained(seed)
@@ -121,14 +122,14 @@ def trained(name: str) -> list[SequenceModel]:
     return models
 
 
-def main() -> None:
+def main(path=FILE, steps: int = STEPS) -> None:
     """Train all networks and write their file, in float32."""
     arrays = {}
     for name in LANGUAGES:
-        models = [train(name, seed).parameters() for seed in range(SEEDS)]
+        models = [train(name, seed, steps).parameters() for seed in range(SEEDS)]
         for key in models[0]:
             arrays[f"{name}.{key}"] = np.stack([m[key] for m in models]).astype(np.float32)
-    files.save(FILE, arrays, {"units": UNITS, "seeds": SEEDS, "pairs": PAIRS})
+    files.save(path, arrays, {"units": UNITS, "seeds": SEEDS, "pairs": PAIRS})
 
 
 if __name__ == "__main__":

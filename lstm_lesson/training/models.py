@@ -44,6 +44,12 @@ class Model:
         y, _ = self.forward(batch.x, batch.lengths)
         return self._loss(y, batch.target, self._mask(batch))[0]
 
+    def zero_state(self, N: int) -> tuple[np.ndarray, ...]:
+        """Return the state before the first step of N sequences, for a model that can carry it."""
+        raise TypeError(
+            f"model: expected a SequenceModel to carry a state, got {type(self).__name__}"
+        )
+
     def _mask(self, batch: Batch) -> np.ndarray | None:
         """Return what counts of the batch's target: the steps inside of `lengths` and of `mask`."""
         if batch.lengths is None or self._read == "last":
@@ -70,25 +76,42 @@ class SequenceModel(Model):
         """Return the arrays of both parts, as ``layer.weight_ih_l0`` and ``head.weight``."""
         return named("layer", self.layer.parameters()) | named("head", self.head.parameters())
 
+    def zero_state(self, N: int) -> tuple[np.ndarray, ...]:
+        """Return the state before the first step of N sequences, (layers, N, ...) each."""
+        shape = [1, 1, self.layer.input_size]
+        shape[self.axes.x] = N
+        _, state, _ = self.layer.forward(np.zeros(shape, self.layer.dtype), keep=False)
+        return tuple(np.zeros_like(part) for part in _parts(state))
+
     def forward(self, x: np.ndarray, lengths=None, rng=None):
         """Return predictions, and a function from their gradient to that of the parameters."""
-        output, state, cache = self.layer.forward(x, lengths=lengths, rng=rng)
-        parts = state if isinstance(state, tuple) else (state,)
+        return self._forward(x, lengths, rng, None)[:2]
+
+    def loss_grads_and_state(self, batch: Batch, rng, state: tuple[np.ndarray, ...]):
+        """Return what `loss_and_grads` does of a batch that starts in a state, and the last one."""
+        y, backward, last = self._forward(batch.x, batch.lengths, rng, state)
+        value, d_y = self._loss(y, batch.target, self._mask(batch))
+        return value, backward(d_y), _parts(last)
+
+    def _forward(self, x, lengths, rng, state):
+        state = state[0] if state is not None and len(state) == 1 else state
+        output, state, cache = self.layer.forward(x, state, lengths, rng=rng)
         directions = 2 if self.layer.bidirectional else 1
-        read = output if self._read == "every" else np.concatenate(parts[0][-directions:], axis=-1)
+        h = _parts(state)[0]
+        read = output if self._read == "every" else np.concatenate(h[-directions:], axis=-1)
         y, head_cache = self.head.forward(read)
 
         def backward(d_y):
             head = self.head.backward(d_y, head_cache)
             d_output, d_state = head.x, None
             if self._read == "last":
-                d_output, d_parts = np.zeros_like(output), [np.zeros_like(a) for a in parts]
+                d_output, d_parts = np.zeros_like(output), [np.zeros_like(a) for a in _parts(state)]
                 d_parts[0][-directions:] = np.split(head.x, directions, axis=-1)
                 d_state = type(state)(*d_parts) if isinstance(state, tuple) else d_parts[0]
             layer = self.layer.backward(d_output, cache, d_state)
             return named("layer", layer.params) | named("head", head.params)
 
-        return y, backward
+        return y, backward, state
 
 
 class TorchModel(Model):
@@ -115,20 +138,25 @@ class TorchModel(Model):
         with torch.random.fork_rng(devices=[]):
             if rng is not None:  # PyTorch's dropout takes no generator
                 torch.default_generator.manual_seed(int(check_rng(rng).integers(2**63)))
-            arguments = [torch.tensor(a) for a in (x, lengths) if a is not None]
-            y = self.module.train(rng is not None)(*arguments)
-        self.module.train(mode)
+            arrays = [np.ascontiguousarray(a) for a in (x, lengths) if a is not None]
+            try:
+                y = self.module.train(rng is not None)(*map(torch.tensor, arrays))
+            finally:
+                self.module.train(mode)
 
         def backward(d_y):
-            grads = torch.autograd.grad(
-                y, self._trained().values(), torch.from_numpy(d_y), materialize_grads=True
-            )
-            return {name: g.numpy() for name, g in zip(self._trained(), grads, strict=True)}
+            d_y, trained = torch.tensor(np.ascontiguousarray(d_y)), self._trained()
+            grads = torch.autograd.grad(y, trained.values(), d_y, materialize_grads=True)
+            return {name: g.numpy().copy() for name, g in zip(trained, grads, strict=True)}
 
-        return y.detach().numpy(), backward
+        return y.detach().numpy().copy(), backward  # a copy, for `backward` may need y as it is
 
     def _trained(self) -> dict:
         return {name: p for name, p in self.module.named_parameters() if p.requires_grad}
+
+
+def _parts(state) -> tuple[np.ndarray, ...]:
+    return state if isinstance(state, tuple) else (state,)
 
 
 def named(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -20,8 +20,9 @@ BELOW_1 = math.nextafter(1, 0)  # for shares that must leave something
 class Optimiser:
     """Base of the optimisers; a subclass sets `_slots` and defines `_update`.
 
-    A slot is an array kept beside each parameter, in `slots` as ``"slot.parameter"``. Weight decay
-    is decoupled from the gradient: ``p -= lr * weight_decay * p`` (Loshchilov and Hutter 2019).
+    A slot is an array kept beside each parameter, in `slots` as ``"slot.parameter"``. So an
+    optimiser belongs to the arrays it has started with, and refuses others. Weight decay is
+    decoupled from the gradient: ``p -= lr * weight_decay * p`` (Loshchilov and Hutter 2019).
     """
 
     SETTINGS = ("lr", "weight_decay")
@@ -31,13 +32,22 @@ class Optimiser:
         self.weight_decay = check_number("weight_decay", weight_decay, 0)
         self.steps = 0
         self.slots: Arrays = {}
+        self._params: Arrays = {}  # that it belongs to
 
     def start(self, params: Arrays) -> None:
-        """Make the slots of `params` if there are none; raise ValueError if they don't fit."""
-        expected = {f"{slot}.{name}": p for slot in self._slots for name, p in params.items()}
-        if not self.slots:
-            self.slots = {name: np.zeros_like(p) for name, p in expected.items()}
-        _check_alike("the optimiser's state", self.slots, expected)
+        """Make the slots of `params`; raise ValueError if it has started with other arrays."""
+        own = self._params or params
+        if own.keys() != params.keys() or not all(
+            np.may_share_memory(p, params[name]) or not p.size for name, p in own.items()
+        ):
+            raise ValueError(
+                f"optimiser: expected the parameters on which it has taken {self.steps} steps, "
+                f"got others; make a new {type(self).__name__} for each model, where it is trained"
+            )
+        if not self._params:
+            slots = {f"{slot}.{name}": p for slot in self._slots for name, p in params.items()}
+            self.slots = {name: np.zeros_like(p) for name, p in slots.items()}
+            self._params = dict(params)
 
     def step(self, params: Arrays, grads: Arrays) -> None:
         """Change `params` in place; raise TypeError or ValueError, first, if `grads` don't fit."""
@@ -48,24 +58,6 @@ class Optimiser:
             if self.weight_decay:
                 p -= self.lr * self.weight_decay * p
             self._update(p, grads[name], *(self.slots[f"{slot}.{name}"] for slot in self._slots))
-
-    def state_dict(self) -> dict:
-        """Return settings and the count of steps, which JSON can hold, and copies of the slots."""
-        scalars = {name: getattr(self, name) for name in (*self.SETTINGS, "steps")}
-        return scalars | {name: slot.copy() for name, slot in self.slots.items()}
-
-    def load_state_dict(self, state: dict) -> None:
-        """Continue from what `state_dict` returned; raise TypeError or ValueError if it's not."""
-        slots = {name: a.copy() for name, a in state.items() if isinstance(a, np.ndarray)}
-        scalars = {name: a for name, a in state.items() if name not in slots}
-        if different := scalars.keys() ^ {*self.SETTINGS, "steps"}:
-            raise ValueError(f"state of {type(self).__name__}: differs in {sorted(different)}")
-        steps = check_size("steps", scalars.pop("steps"), least=0)
-        check_number("steps", steps, 0, 2**53)  # above, the powers of Adam's betas overflow
-        fresh = type(self)(**scalars)
-        if different := {name.split(".")[0] for name in slots} - {*fresh._slots}:
-            raise ValueError(f"state of {type(self).__name__}: has no arrays {sorted(different)}")
-        vars(self).update(vars(fresh) | {"steps": steps, "slots": slots})
 
 
 class SGD(Optimiser):
@@ -117,7 +109,7 @@ class Adam(Optimiser):
 
 
 def clip_by_norm(grads: Arrays, max_norm: float) -> tuple[Arrays, float]:
-    """Return gradients scaled down to a global norm of `max_norm`, and the norm before.
+    """Return new gradients, scaled down to a global norm of `max_norm`, and the norm before.
 
     The norm is over all arrays together, so that the direction stays (Pascanu et al. 2013). Raises
     ValueError with the name of an array whose norm is not finite.
@@ -130,14 +122,14 @@ def clip_by_norm(grads: Arrays, max_norm: float) -> tuple[Arrays, float]:
         if not math.isfinite(norm):
             raise ValueError(f"{name}: expected a gradient of finite norm, got {norm}")
     norm = math.hypot(*norms.values())
-    scale = min(1, max_norm / (norm + 1e-6))  # PyTorch's, which is safe for a norm of 0
-    return {name: g * scale if scale < 1 else g for name, g in grads.items()}, norm
+    scale = float(min(1, max_norm / (norm + 1e-6)))  # PyTorch's, which is safe for a norm of 0
+    return {name: np.asarray(g * scale) for name, g in grads.items()}, norm
 
 
 def clip_by_value(grads: Arrays, max_value: float) -> Arrays:
-    """Return gradients with each entry moved into ``[-max_value, max_value]``."""
-    check_number("max_value", max_value, 0)
-    return {name: np.clip(g, -max_value, max_value) for name, g in grads.items()}
+    """Return new gradients with each entry moved into ``[-max_value, max_value]``."""
+    most = check_number("max_value", max_value, 0)
+    return {name: np.asarray(np.clip(g, -most, most)) for name, g in grads.items()}
 
 
 @dataclass(frozen=True)

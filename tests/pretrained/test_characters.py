@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
+from lstm_lesson import LSTM, Linear, interop
 from lstm_lesson.pretrained import characters
-from lstm_lesson.pretrained import train_characters as training
 
 TEXT = 'def f(a, b="(y"):\n    """Doc\'s\n    two."""\n    return [a, (b)]  # it\'s\n'
 
@@ -25,7 +26,7 @@ def test_model_reaches_the_loss_that_its_file_states(model):
 
 def test_file_says_where_it_comes_from(model):
     about = model.about
-    assert about["source"].startswith("networkx 3.6.1") and training.DIGEST in about["source"]
+    assert about["source"].startswith("networkx 3.6.1") and characters.DIGEST in about["source"]
     assert about["licence"].startswith("BSD-3-Clause")
     licence = (characters.DATA / "characters_licence.txt").read_text(encoding="utf-8")
     assert "NetworkX Developers" in licence and "Redistributions" in licence
@@ -36,12 +37,12 @@ def test_file_says_where_it_comes_from(model):
 @pytest.mark.slow
 def test_the_text_is_that_of_the_pinned_package_and_the_baselines_follow_from_it(model):
     pytest.importorskip("networkx")
-    text = training.corpus()  # raises unless every byte is as it was
+    text = characters.corpus()  # raises unless every byte is as it was
     stated = model.about["nats_per_character"]
     assert text.sample == characters.sample()
     assert len(text.train) == model.about["characters"]["train"]
     for part in ("held_out", "sample"):
-        found = training.baselines(text.train, getattr(text, part))
+        found = characters.baselines(text.train, getattr(text, part))
         assert_allclose([found[k] for k in found], [stated[part][k] for k in found], atol=1e-4)
     for piece in (text.sample[:2000], text.sample[10_000:12_000]):
         assert piece not in text.train
@@ -49,12 +50,12 @@ def test_the_text_is_that_of_the_pinned_package_and_the_baselines_follow_from_it
 
 def test_another_text_is_refused(monkeypatch):
     pytest.importorskip("networkx")
-    monkeypatch.setattr(training, "DIGEST", "0" * 64)
+    monkeypatch.setattr(characters, "DIGEST", "0" * 64)
     with pytest.raises(ValueError, match="expected the files of networkx"):
-        training.corpus()
-    monkeypatch.setattr(training, "PACKAGE", "no_such_package_here")
+        characters.corpus()
+    monkeypatch.setattr(characters, "PACKAGE", "no_such_package_here")
     with pytest.raises(ValueError, match="got none"):
-        training.corpus()
+        characters.corpus()
 
 
 def test_reading_shows_every_gate_and_the_next_character(model):
@@ -115,25 +116,57 @@ def test_properties_of_a_text():
 
 @pytest.mark.slow
 def test_training_lowers_the_loss_and_can_be_repeated():
-    plan = training.Plan(hidden_size=16, steps=60, batch_size=8, length=20, lr=0.02)
+    plan = characters.Plan(hidden_size=16, steps=60, batch_size=8, length=20, lr=0.02)
     text = "for (a, b) in pairs:\n    print(a)\n" * 20
     said = []
-    layer, head = training.train(plan, text, said.append)
-    again, _ = training.train(plan, text)
-    for name, p in layer.parameters().items():
-        assert_array_equal(p, again.parameters()[name])
+    model, again = (characters.train(plan, text, said.append) for _ in range(2))
+    for name, p in model.layer.parameters().items():
+        assert_array_equal(p, again.layer.parameters()[name])
         assert_array_equal(p, p.astype(np.float16))
-    model = characters.CharacterModel(layer, head, {})
-    baseline = training.baselines(text, text)
+    assert said[0] == said[1] and said[0].startswith("step 60: ")
+    baseline = characters.baselines(text, text)
     assert model.loss(text) < baseline["unigram"]
     assert baseline["bigram"] < baseline["unigram"] < baseline["uniform"]
 
 
+def test_training_is_that_of_pytorch():
+    """Which trained the file that ships: the same places, the same steps but for rounding."""
+    plan = characters.Plan(hidden_size=8, steps=20, batch_size=4, length=10, restart=0.2, lr=0.01)
+    text = "for (a, b) in pairs:\n    print(a)\n" * 5
+    rng, codes = np.random.default_rng(plan.seed), torch.from_numpy(characters.encode(text))
+    lstm = interop.to_torch(LSTM(96, 8, dtype=np.float32, rng=rng))
+    head, first = torch.nn.Linear(8, 96), Linear(8, 96, dtype=np.float32, rng=rng).parameters()
+    head.load_state_dict({name: torch.from_numpy(p) for name, p in first.items()})
+    lstm.bias_hh_l0.requires_grad_(False)
+    params = [p for p in (*lstm.parameters(), *head.parameters()) if p.requires_grad]
+    optimiser = torch.optim.Adam(params, lr=plan.lr)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, plan.steps)
+    places, state = torch.from_numpy(rng.integers(len(codes), size=4)), 2 * (torch.zeros(1, 4, 8),)
+    for _ in range(plan.steps):
+        again = torch.from_numpy(rng.random(4) < plan.restart)
+        places = torch.where(again, torch.from_numpy(rng.integers(len(codes), size=4)), places)
+        read = codes[(places + torch.arange(11)[:, None]) % len(codes)]
+        state = [part.detach() * ~again[:, None] for part in state]
+        output, state = lstm(torch.eye(96)[read[:-1]], tuple(state))
+        loss = torch.nn.functional.cross_entropy(head(output).flatten(0, 1), read[1:].flatten())
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(params, plan.clip)
+        optimiser.step()
+        schedule.step()
+        places = places + 10
+    model = characters.train(plan, text, [].append)
+    ours = [*model.layer.parameters().values(), *model.head.parameters().values()]
+    for p, expected in zip(ours, params, strict=True):
+        # float16 keeps 3 digits, and may round to either side.
+        assert_allclose(p, expected.detach(), rtol=2e-3, atol=1e-5)
+
+
 def test_the_command_writes_what_load_reads(tmp_path, monkeypatch, capsys):
     text = "for (a, b) in pairs:\n    print(a)\n" * 20
-    monkeypatch.setattr(training, "corpus", lambda: training.Corpus(text, text, text[:200]))
+    monkeypatch.setattr(characters, "corpus", lambda: characters.Corpus(text, text, text[:200]))
     path = tmp_path / "small.safetensors"
-    training.main(["--output", str(path), "--steps", "2"])
+    characters.main(path, steps=2)
     model = characters.load(path)
     stated = model.about["nats_per_character"]
     assert stated["sample"]["model"] == pytest.approx(model.loss(text[:200]), abs=5e-4)

@@ -1,4 +1,4 @@
-"""The two languages that need a counter, and the networks trained on them."""
+"""The counting languages, what counts as right, and the networks that ship with the book."""
 
 import numpy as np
 import pytest
@@ -94,6 +94,18 @@ def test_training_learns():
     batch = encode(["a" * n + "b" * n for n in range(1, 17)])
     before, after = counting.untrained(0), counting.train("a_n_b_n", 0, steps=300)
     assert after.loss(batch) < 0.5 * before.loss(batch)
+
+
+def test_the_command_writes_what_trained_reads(tmp_path, monkeypatch):
+    path = tmp_path / "small.safetensors"
+    monkeypatch.setattr(counting, "SEEDS", 2)
+    counting.main(path, steps=2)
+    monkeypatch.setattr(counting, "FILE", path)
+    for name in counting.LANGUAGES:
+        models = counting.trained(name)
+        for seed, model in enumerate(models):
+            for key, p in counting.train(name, seed, steps=2).parameters().items():
+                assert_array_equal(model.parameters()[key], p.astype(np.float32))
 
 
 def test_no_such_language():

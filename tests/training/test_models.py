@@ -146,6 +146,61 @@ def test_a_parameter_that_is_not_used_has_a_gradient_of_zeros():
     np.testing.assert_array_equal(grads["idle"], [0, 0])
 
 
+class Tanh(nn.Module):
+    """A module whose backward pass reads its own output, and whose gradients share memory."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = (nn.Parameter(torch.ones(1, dtype=torch.float64)) for _ in range(2))
+
+    def forward(self, x):
+        return torch.tanh(x * (self.a + self.b))
+
+
+def test_changing_what_torch_returned_changes_nothing_else():
+    x, module = np.random.default_rng(0).normal(size=(T, N, 1)), Tanh()
+    model = TorchModel(module, mean_squared_error)
+    grads = []
+    for spoil in (False, True):
+        y, backward = model.forward(x[:, ::-1])  # PyTorch itself takes no negative strides
+        d_y = np.ones_like(y)[::-1]
+        if spoil:
+            y[...] = 0
+        grads.append(backward(d_y))
+        grads[-1]["b"][...] += spoil
+    assert grads[1]["a"] == grads[0]["a"] != grads[1]["b"]
+
+
+def test_an_error_in_a_module_leaves_its_mode():
+    module = nn.Linear(2, 2).double().train(False)
+    with pytest.raises(RuntimeError):
+        TorchModel(module, mean_squared_error).forward(np.zeros((1, 3)), rng=0)
+    assert not module.training
+
+
+@pytest.mark.parametrize("kind", [LSTM, GRU, RNN])
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_two_halves_with_the_state_carried_are_one_pass(kind, batch_first):
+    model = build(kind, "every", num_layers=2, batch_first=batch_first)
+    batch, axis, state = draw(model, "every", False), model.axes.x, model.zero_state(N)
+    assert all(part.shape == (2, N, H) and not part.any() for part in state)
+    losses = []
+    for steps in (slice(2), slice(2, T)):
+        where = (slice(None), steps) if axis == 0 else (steps,)
+        part = Batch(batch.x[where], batch.target[where])
+        loss, _, state = model.loss_grads_and_state(part, None, state)
+        losses.append(loss * part.x.shape[1 - axis])
+    assert sum(losses) / T == pytest.approx(model.loss(batch), rel=1e-13)
+
+
+def test_torch_carries_no_state():
+    model = TorchModel(Tanh(), mean_squared_error)
+    with pytest.raises(
+        TypeError, match="expected a SequenceModel to carry a state, got TorchModel"
+    ):
+        model.zero_state(3)
+
+
 def test_dropout_comes_from_the_generator_alone_in_both():
     ours = build(LSTM, "every", num_layers=2, dropout=0.5)
     net = Net(ours, "every").train(False)
