@@ -29,7 +29,7 @@ INLINE = {"forceinline": True, "error_model": "numpy"}  # a call would stop vect
 def _folder() -> str | None:
     """Return a folder for compiled code that can be written, or None."""
     digest = hashlib.sha256()
-    for name in ("compiled", "compiled_cells", "equations"):
+    for name in ("activations", "compiled", "compiled_cells", "equations"):
         digest.update((HERE / f"{name}.py").read_bytes())
     name = f"numba-{digest.hexdigest()[:16]}"
     places = os.environ.get("LSTM_LESSON_CACHE") or (HERE / "__pycache__", "~/.cache/lstm_lesson")
@@ -121,6 +121,8 @@ def _of_type(z, largest64, largest32):
 # Comparisons with a NaN are false, so that a NaN stays one.
 @overload(activations.sigmoid, jit_options=INLINE)
 def _sigmoid(z):
+    if not isinstance(z, types.Float):
+        return None
     exponential, most, least, one, _ = _of_type(z, 700, 87)
 
     def run(z):
@@ -135,6 +137,8 @@ def _sigmoid(z):
 
 @overload(activations.tanh, jit_options=INLINE)
 def _tanh(z):
+    if not isinstance(z, types.Float):
+        return None
     exponential, most, least, one, two = _of_type(z, 20, 10)
 
     def run(z):

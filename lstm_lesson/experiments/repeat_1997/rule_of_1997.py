@@ -20,21 +20,12 @@ from lstm_lesson.experiments.repeat_1997.settings import SETTINGS
 from lstm_lesson.tasks.classics import ClassicBatch, classic
 
 try:
-    import numba
+    from lstm_lesson.engine.compiled import compiled
 except ImportError:  # the same functions run on arrays as they stand, some thirty times slower
 
     def compiled(function):
         """Return the function itself."""
         return function
-
-else:
-
-    def compiled(function):
-        """Return the function compiled, if possible kept on disk."""
-        try:
-            return numba.njit(cache=True)(function)
-        except RuntimeError:  # no folder to keep it in can be written
-            return numba.njit(function)
 
 
 sigmoid = compiled(activations.sigmoid)
