@@ -28,10 +28,6 @@ class Experiment(NamedTuple):
     run: Callable  # spec -> outcome; a function of a module, so that it can be sent to a process
     outcome: type  # the `NamedTuple` class that it returns
     minutes: float  # on two cores, about; used until seconds are stored
-    # Of runs that are cheaper side by side: a function of some specs to their outcomes, and one of
-    # a spec to what those have in common that can be run so.
-    run_together: Callable | None = None
-    alike: Callable | None = None
     long_lag: float = float("inf")  # runs with this lag or a longer one can be left out of a rerun
 
     def store(self, folder) -> Store:
@@ -46,38 +42,21 @@ class Experiment(NamedTuple):
         With `short`, those below the long lags. Raises ValueError if a field is none of a spec, or
         nothing is left.
         """
-        seeds = set(seeds)
+        seeds, only = set(seeds), tuple(only)
+        known = self.specs[0]._fields
         specs = [spec for spec in self.specs if not (short and spec.T >= self.long_lag)]
         if seeds:
             specs = [spec for spec in specs if spec.seed in seeds]
         for condition in only:
             field, equals, value = condition.partition("=")
-            if not equals or field not in specs[0]._fields if specs else False:
-                known = ", ".join(self.specs[0]._fields)
-                raise ValueError(f"only: expected field=value of {known}; got {condition!r}")
+            if not equals or field not in known:
+                names = ", ".join(known)
+                raise ValueError(f"only: expected field=value of {names}; got {condition!r}")
             specs = [spec for spec in specs if str(getattr(spec, field)) == value]
         if not specs:
             wanted = f"seeds {sorted(seeds)} and {[*only, *(['a short lag'] if short else [])]}"
             raise ValueError(f"{self.name}: no run has {wanted}")
         return specs
-
-    def groups(self, specs: Iterable) -> list[tuple]:
-        """Return specs in the groups in which they are run: of one each, unless it says `alike`."""
-        if self.alike is None:
-            return [(spec,) for spec in specs]
-        groups: dict = {}
-        for spec in specs:
-            groups.setdefault(self.alike(spec), []).append(spec)
-        return [tuple(group) for group in groups.values()]
-
-    def call(self, group: tuple) -> tuple:
-        """Return the function and its arguments that run a group.
-
-        The result is what `timed` returns, or a list of it if the group is run together.
-        """
-        if self.run_together is None:
-            return timed, self.run, *group
-        return timed_together, self.run_together, group
 
 
 def sweep(
@@ -104,15 +83,10 @@ def sweep(
         with store.lock():
             stored = store.rows()
             missing = [spec for spec in chosen if spec not in stored]
-            groups = experiment.groups(missing)
-            calls = [experiment.call(group) for group in groups]
+            calls = [(timed, experiment.run, spec) for spec in missing]
             with closing(_results(calls, check_size("jobs", jobs), scheduler)) as finished:
-                for n, results in tqdm(
-                    finished, experiment.name, len(groups), disable=not progress
-                ):
-                    results = results if experiment.run_together else [results]
-                    for spec, result in zip(groups[n], results, strict=True):
-                        store.append(spec, *result)
+                for n, result in tqdm(finished, experiment.name, len(calls), disable=not progress):
+                    store.append(missing[n], *result)
             store.tidy(experiment.specs)  # also after one that was killed before it could
     except Timeout as error:
         raise ValueError(f"{store.path}: another process is writing to it; wait for it") from error
@@ -127,15 +101,6 @@ def timed(run: Callable, spec) -> tuple:
     start = time.process_time()
     outcome = run(spec)
     return outcome, time.process_time() - start
-
-
-def timed_together(run_together: Callable, specs: tuple) -> list[tuple]:
-    """Return the outcome of each run and its share of the seconds, by sequences trained on."""
-    start = time.process_time()
-    outcomes = run_together(specs)
-    seconds = time.process_time() - start
-    total = sum(outcome.sequences for outcome in outcomes)
-    return [(outcome, seconds * outcome.sequences / total) for outcome in outcomes]
 
 
 def _results(calls: list[tuple], jobs: int, scheduler: str | None) -> Iterator[tuple[int, object]]:

@@ -7,12 +7,10 @@ import torch
 from lstm_lesson.experiments.repeat_1997 import plain_nets
 from lstm_lesson.experiments.repeat_1997.plain_nets import ReplicaSpec, forward, gradients, initial
 from lstm_lesson.experiments.repeat_1997.training import (
-    ReplicaOutcome,
     run,
     run_together,
     side_by_side,
 )
-from lstm_lesson.experiments.sweep import Experiment, sweep
 from lstm_lesson.tasks.classics import Drawn, classic
 
 SMALL = ReplicaSpec(
@@ -198,23 +196,3 @@ def test_a_stream_that_is_not_learned_ends_at_its_first_error():
     assert not outcome.solved
     assert outcome.wrong == outcome.tested == 10
     assert outcome.symbols < 50
-
-
-# ---- In a sweep ----
-
-
-def test_a_sweep_of_groups_stores_a_row_a_run_and_goes_on_where_it_was(tmp_path):
-    base = SMALL._replace(budget=400)
-    specs = tuple(base._replace(seed=s, lr=lr) for lr in (0.01, 0.03) for s in range(3))
-    specs += tuple(s._replace(arm="old", cell="1997", lr=0.03) for s in specs[:2])
-    one = Experiment("tiny", "a test", specs, run, ReplicaOutcome, 1.0, run_together, side_by_side)
-    assert [len(group) for group in one.groups(specs)] == [6, 2]
-    assert sweep(one, tmp_path, seeds=(1,)) == 3
-    assert sweep(one, tmp_path) == len(specs) - 3
-    store = one.store(tmp_path)
-    rows = store.rows()
-    assert list(rows) == list(specs)
-    for spec, outcome in zip(specs[:6], run_together(specs[:6]), strict=True):
-        assert rows[spec].status == outcome.status
-        assert rows[spec].validation_loss == pytest.approx(outcome.validation_loss, rel=1e-6)
-    assert all(machine.seconds >= 0 for machine in store.seconds().values())

@@ -80,6 +80,8 @@ def test_two_writers_at_once_are_refused(tmp_path):
         ((), ("colour=red",), "expected field=value"),
         ((), ("seed",), "expected field=value"),
         ((), ("arm=pound",), "no run has"),
+        ((99,), ("nonsense",), "only: expected field=value"),
+        ((), ("arm=pound", "colour=red"), "only: expected field=value"),
     ],
 )
 def test_a_choice_that_fits_nothing_is_refused(tmp_path, seeds, only, message):

@@ -91,6 +91,4 @@ REPEAT_1997 = Experiment(
     outcome=ReplicaOutcome,
     minutes=50,
     long_lag=100,
-    run_together=training.run_together,
-    alike=training.side_by_side,
 )  # fmt: skip
