@@ -1,11 +1,12 @@
 """A small experiment that the tests share: a toss of a coin."""
 
+import os
 import time
 from typing import NamedTuple
 
 import numpy as np
 
-from lstm_lesson.experiments.sweep import Experiment
+from lstm_lesson.experiments.sweep import THREADS, Experiment
 
 
 class Toss(NamedTuple):
@@ -32,6 +33,16 @@ def toss(spec):
     return fell(spec)
 
 
+def endless_toss(spec):
+    while spec.seed >= 4:  # at full load, as a run is
+        pass
+    return fell(spec)
+
+
+def threads(spec):
+    return fell(spec)._replace(note=" ".join(os.environ[name] for name in THREADS))
+
+
 def bad_toss(spec):
     if spec.seed == 3:
         raise OSError("the coin rolled away")
@@ -51,3 +62,6 @@ COINS = Experiment(
 def coins(folder):
     """Return the rows of the coins in a folder."""
     return COINS.store(folder)
+
+
+ENDLESS = COINS._replace(run=endless_toss)

@@ -1,7 +1,6 @@
 """Sweeps: killed, interrupted or gone wrong, they lose nothing and run nothing twice."""
 
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -9,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from coins import COINS, bad_toss, coins, toss
+from coins import COINS, bad_toss, coins, fell, threads, toss
 
 from lstm_lesson.experiments.sweep import sweep
 
@@ -28,26 +27,71 @@ def test_a_sweep_runs_what_is_missing_and_nothing_twice(undisturbed, tmp_path):
     assert coins(tmp_path).path.read_bytes() == undisturbed.path.read_bytes()
 
 
-@pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs POSIX signals")
-def test_a_sweep_killed_twenty_times_ends_with_the_same_rows(undisturbed, tmp_path):
-    code = "from coins import *; sweep(COINS, sys.argv[1], jobs=2)"
-    command = [sys.executable, "-c", code, str(tmp_path)]
-    where = {"cwd": Path(__file__).parent, "stderr": subprocess.DEVNULL}
-    draw = random.Random(0)
-    killed = 0
-    for _ in range(20):
-        process = subprocess.Popen(command, start_new_session=True, **where)
-        limit, before = draw.uniform(0, 0.15), coins(tmp_path).rows()
-        end = time.monotonic() + 60
-        while len(coins(tmp_path).rows()) == len(before) < 57 and time.monotonic() < end:
-            time.sleep(0.01)  # so that each life gets as far as a row
-        time.sleep(limit)
+posix = pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs POSIX signals")
+
+
+def living(group: int) -> list[int]:
+    """Return the processes of a group that still run."""
+    listed = subprocess.run(["ps", "-eo", "pid=,pgid=,stat="], capture_output=True, text=True)
+    rows = [line.split() for line in listed.stdout.splitlines()]
+    return [int(pid) for pid, of, state in rows if int(of) == group and state[0] != "Z"]
+
+
+def wait_until(true, seconds=60) -> bool:
+    end = time.monotonic() + seconds
+    while not true() and time.monotonic() < end:
+        time.sleep(0.05)
+    return bool(true())
+
+
+def start(code: str, folder) -> subprocess.Popen:
+    """Run code in a process group of its own, in which the coins are known."""
+    code = f"from coins import *; from lstm_lesson.experiments.sweep import sweep; {code}"
+    return subprocess.Popen(
+        [sys.executable, "-c", f"import sys; {code}", str(folder)], start_new_session=True,
+        cwd=Path(__file__).parent, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+@posix
+def test_a_sweep_killed_thrice_ends_with_the_same_rows(undisturbed, tmp_path):
+    for _ in range(3):
+        before = coins(tmp_path).rows()
+        process = start("sweep(COINS, sys.argv[1], jobs=2)", tmp_path)
+        assert wait_until(lambda: len(coins(tmp_path).rows()) > len(before))  # noqa: B023
         process.send_signal(signal.SIGKILL)  # the parent alone: its workers must end by themselves
-        killed += process.wait() == -signal.SIGKILL
+        process.communicate()
+        assert wait_until(lambda: not living(process.pid), 20)  # noqa: B023
         assert before.items() <= coins(tmp_path).rows().items()
-    assert killed >= 15  # the last ones may find nothing left to do
     sweep(COINS, tmp_path)
     assert coins(tmp_path).path.read_bytes() == undisturbed.path.read_bytes()
+
+
+@posix
+@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["parent", "group"])
+def test_ctrl_c_ends_a_sweep_with_one_line_and_loses_nothing(tmp_path, send):
+    """As an editor sends it, to the parent alone, and as a terminal does, to every process."""
+    command = ["experiments", "run", "coins", "--jobs", "2", "--quiet", "--folder"]
+    process = start(
+        "from lstm_lesson import cli; from lstm_lesson.experiments.specs import EXPERIMENTS; "
+        f"EXPERIMENTS['coins'] = ENDLESS; sys.exit(cli.main({command} + sys.argv[1:]))",
+        tmp_path,
+    )
+    assert wait_until(lambda: len(coins(tmp_path).rows()) == 4)  # the others have no end
+    send(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (130, "")
+    assert err == "lstm-lesson experiments run: interrupted\n"
+    assert wait_until(lambda: not living(process.pid), 10)
+    assert coins(tmp_path).rows() == {spec: fell(spec) for spec in COINS.specs[:4]}
+
+
+def test_a_sweep_leaves_the_environment_as_it_was_and_gives_workers_one_thread(tmp_path):
+    before = dict(os.environ)
+    one = COINS._replace(run=threads, specs=COINS.specs[:1])
+    sweep(one, tmp_path)
+    assert dict(os.environ) == before
+    assert one.store(tmp_path).rows()[COINS.specs[0]].note == "1 1 1 1"
 
 
 def test_a_sweep_killed_before_it_could_put_its_rows_in_order_is_put_right(undisturbed, tmp_path):
@@ -103,7 +147,10 @@ def cluster():
 @pytest.mark.filterwarnings("ignore")  # of Dask, when a worker is killed
 def test_a_cluster_that_loses_a_worker_gives_the_same_rows(undisturbed, cluster, tmp_path):
     store = coins(tmp_path)
-    code = "from coins import *; sweep(COINS, sys.argv[1], scheduler=sys.argv[2])"
+    code = (
+        "import sys; from coins import *; from lstm_lesson.experiments.sweep import sweep; "
+        "sweep(COINS, sys.argv[1], scheduler=sys.argv[2])"
+    )
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", code, str(tmp_path), cluster.scheduler_address],
         cwd=Path(__file__).parent,
