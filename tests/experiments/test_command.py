@@ -45,3 +45,13 @@ def test_status_counts_runs_of_each_arm(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 20
     assert lines[0].endswith("forget bias 0: 0 of 30 runs, 0 diverged, 0 solved")
+
+
+@pytest.mark.parametrize("command", [["list"], ["status"], ["status", "start_it_well"], ["plot"]])
+def test_a_folder_that_is_not_there_is_named(tmp_path, capsys, command):
+    with pytest.raises(SystemExit) as error:
+        cli.main(["experiments", *command, "--folder", str(tmp_path / "typo")])
+    assert error.value.code == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert f"there is no folder {tmp_path / 'typo'}; see" in err
