@@ -225,7 +225,7 @@ def _parse(kind: type, text: str):
 @functools.cache
 def _here() -> tuple[str, ...]:
     """Return what this machine is, as the fields of `Machine` after the first."""
-    root = Path(__file__).parent
+    root = Path(__file__).parents[1]  # the package: a run is made by all of it
     commit = _git(root, "rev-parse", "--short=10", "HEAD")
     if commit and _git(root, "status", "--porcelain", "."):
         commit += "+"

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from coins import COINS, Fell, coins, fell
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from lstm_lesson.experiments import store as store_module
 from lstm_lesson.experiments.specs import START_IT_WELL
 from lstm_lesson.experiments.sweep import sweep
 
@@ -274,3 +276,18 @@ def test_files_in_order_are_left_alone_and_others_replaced_in_one_move(tmp_path,
     with pytest.raises(OSError, match="no space left"):
         store.tidy(COINS.specs[::-1])
     assert store.path.read_bytes() == before
+
+
+def test_a_row_says_if_any_file_of_the_package_had_changed(tmp_path, monkeypatch):
+    """What a run comes to is decided by the engine as much as by the experiments."""
+    for names in (["engine"], ["experiments"]):
+        (tmp_path / "lstm_lesson" / names[0]).mkdir(parents=True)
+    (tmp_path / "lstm_lesson/engine/loop.py").write_text("")
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "Begin"]):
+        subprocess.run([*git, *command], check=True)
+    monkeypatch.setattr(store_module, "__file__", str(tmp_path / "lstm_lesson/experiments/x.py"))
+    here = store_module._here.__wrapped__
+    assert len(here()[-1]) == 10
+    (tmp_path / "lstm_lesson/engine/loop.py").write_text("changed")
+    assert here()[-1].endswith("+")
