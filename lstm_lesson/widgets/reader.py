@@ -13,7 +13,7 @@ from traitlets import Dict, Int, Unicode
 
 from lstm_lesson import figures
 from lstm_lesson.engine.arguments import check_choice
-from lstm_lesson.experiments.watch_the_gates import correlation
+from lstm_lesson.inspect.gate_statistics import correlation
 from lstm_lesson.pretrained import characters
 from lstm_lesson.training.losses import log_softmax
 from lstm_lesson.widgets.base import LessonWidget, script, style
