@@ -72,14 +72,16 @@ class Layer:
 
     @classmethod
     def load(cls, path):
-        """Return the layer that `save` wrote; raise ValueError with the reason if it can't be."""
-        arrays, options = files.load(path)
-        if (kind := options.pop("layer", None)) != cls.__name__:
+        """Return the layer that `save` wrote, of this release or an earlier one.
+
+        Raises ValueError with the reason if it can't be.
+        """
+        kept = files.read(path)
+        arrays = kept.arrays
+        if (kind := kept.options.pop("layer", None)) != cls.__name__:
             raise ValueError(f"{path}: expected a saved {cls.__name__}, got {kind!r}")
         layer = cls.__new__(cls)
-        expected = {*cls.SIZES, "dtype", *cls.DEFAULTS}
-        if different := set(options) ^ expected:
-            raise ValueError(f"{path}: expected the options of {cls.__name__}, differ {different}")
+        options = files.complete(kept, (*cls.SIZES, "dtype"), cls.DEFAULTS)
         try:
             layer._set_options(options)
         except (TypeError, ValueError) as error:
