@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from coins import COINS, bad_toss, coins, fell, threads, toss
+from coins import COINS, bad_toss, coins, fatal_toss, fell, threads, toss
 
 from lstm_lesson.experiments.sweep import sweep
 
@@ -108,6 +108,12 @@ def test_a_run_that_raises_stops_the_sweep_and_loses_no_row(tmp_path):
         sweep(COINS._replace(run=bad_toss), tmp_path, seeds=range(10))
     assert len(coins(tmp_path).rows()) >= 3
     assert sweep(COINS, tmp_path, seeds=range(10)) <= 7
+
+
+def test_a_run_that_ends_its_process_again_and_again_is_reported(tmp_path):
+    with pytest.raises(ChildProcessError, match="a run ended its process again and again"):
+        sweep(COINS._replace(run=fatal_toss), tmp_path, seeds=range(3, 5))
+    assert coins(tmp_path).rows().items() <= {COINS.specs[4]: fell(COINS.specs[4])}.items()
 
 
 def test_two_writers_at_once_are_refused(tmp_path):
