@@ -14,7 +14,9 @@ from lstm_lesson.experiments import command as experiments
 from lstm_lesson.interop import cases
 
 EXIT = {"PASS": 0, "FAIL": 1, "UNUSABLE": 2}  # verdict: exit code
-CODES = "exit codes: 0 all is well; 1 a check failed; 2 a file, path or option can't be used"
+CODES = """\
+exit codes: 0 all is well; 1 a check failed; 2 a file, path or option can't be used;
+130 interrupted"""
 FORMAT = f"{cases.FORMAT}\n\n{CODES}"
 CASE = """\
 Check an LSTM written in any language against PyTorch's numbers, through a JSON file: read it,
@@ -46,11 +48,23 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # a file may have any name
     try:
         return args.run(args)
+    except KeyboardInterrupt:
+        print(f"{args.parser.prog}: interrupted", file=sys.stderr)
+        return 130
     except BrokenPipeError:  # who was reading, `head` for one, has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _flush()
         return 2
-    except (ImportError, ValueError) as error:  # no PyTorch; what the package says of an argument
-        args.parser.error(error)
+    except (ImportError, OSError, ValueError) as error:  # no PyTorch, a full disk, a wrong argument
+        _flush()
+        args.parser.error(" ".join(str(error).split()))
+
+
+def _flush() -> None:
+    """Print what waits, or drop it: at the end of the process it would be tried and fail again."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Parser(argparse.ArgumentParser):
@@ -76,11 +90,12 @@ def _parser() -> _Parser:
     option = add(_generate, "generate", "write a test case", GENERATE, FORMAT)
     for name, default in zip((*cases.SIZES, "seed"), (5, 8, 2, 3, 42), strict=True):
         option(f"--{name.replace('_', '-')}", type=int, default=default, help="default %(default)s")
-    option("--output", default="pytorch_lstm_test.json", metavar="FILE", help="default %(default)s")
+    option("--output", default="pytorch_lstm_test.json", metavar="FILE",
+           help="- for standard output; default %(default)s")  # fmt: skip
     option("--gradients", choices=cases.LOSSES, help="write the gradients of this loss, too")
 
     option = add(_check, "check", "compare our LSTM with test cases", CHECK, FORMAT)
-    option("files", nargs="+", metavar="FILE", help="test cases to check")
+    option("files", nargs="+", metavar="FILE", help="test cases to check; - for standard input")
     option("--tolerance", type=float, default=cases.TOLERANCE, help="default %(default)s")
     add(_selftest, "selftest", "show that our LSTM works", SELFTEST, CODES)
     experiments.add_to(groups, raw)
@@ -91,6 +106,8 @@ def _generate(args) -> int:
     chosen = {name: getattr(args, name) for name in (*cases.SIZES, "seed", "gradients")}
     cases.write(args.output, cases.generate(**chosen))
     written = f"{args.output}: written, seed {args.seed}"
+    if cases.is_stdout(args.output):  # where nothing but the case is to be
+        return 0
     print(json.dumps({"file": args.output, **chosen}) if args.json else written, flush=True)
     return 0
 

@@ -233,3 +233,68 @@ def test_as_a_process(case):
     done = subprocess.run([*command, "x"], stdout=write, stderr=subprocess.PIPE, **options)
     os.close(write)
     assert (done.returncode, done.stderr) == (2, b"")
+
+
+COMMAND = [sys.executable, "-m", "lstm_lesson.cli"]
+
+
+def test_a_dash_is_standard_output_and_standard_input(case, tmp_path):
+    made = subprocess.run([*COMMAND, "case", "generate", "--output", "-"], capture_output=True)
+    assert (made.returncode, made.stderr) == (0, b"")
+    assert json.loads(made.stdout) == case
+    done = subprocess.run([*COMMAND, "case", "check", "-"], input=made.stdout, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(b"-: PASS: ")
+    assert [path.name for path in tmp_path.iterdir()] == ["case.json"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="needs /dev/stdout")
+def test_a_log_is_written_to_and_never_replaced(case):
+    """A redirected /dev/stdout leads to a regular file, which a move would replace."""
+    Path("log").write_text("precious\n")
+    for name in ("/dev/stdout", "/dev/fd/1", "-"):
+        with open("log", "a") as log:
+            done = subprocess.run([*COMMAND, "case", "generate", "--output", name], stdout=log)
+        assert done.returncode == 0
+    assert Path("log").read_text() == "precious\n" + 3 * Path("case.json").read_text()
+    with open("log", "a") as log:
+        done = subprocess.run(
+            [*COMMAND, "case", "generate", "--output", "/dev/stderr"], stderr=log, text=True
+        )
+    assert done.returncode == 2
+    assert Path("log").read_text().startswith("precious\n")
+
+
+def test_a_file_that_is_replaced_keeps_its_rights(case):
+    os.chmod("case.json", 0o640)
+    assert cli.main(["case", "generate", "--output", "case.json"]) == 0
+    assert Path("case.json").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", [["case", "check", "case.json"], ["experiments", "list"]])
+def test_a_full_disk_is_one_line(case, arguments):
+    with open("/dev/full", "w") as full:
+        os.makedirs("results", exist_ok=True)
+        done = subprocess.run(
+            [*COMMAND, *arguments], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "No space left on device; see lstm-lesson " in done.stderr
+
+
+def test_a_folder_that_is_a_file_is_one_line(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    for command in (["run", "watch_the_gates"], ["list"], ["status"], ["plot"]):
+        line = refused(["experiments", *command, "--folder", str(tmp_path / "file")], capsys)
+        assert str(tmp_path / "file") in line
+
+
+def test_an_interrupted_command_says_so(monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cases, "generate", interrupted)
+    assert cli.main(["case", "generate"]) == 130
+    assert capsys.readouterr() == ("", "lstm-lesson case generate: interrupted\n")

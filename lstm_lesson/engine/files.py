@@ -9,47 +9,75 @@ import hashlib
 import json
 import os
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
 KEY = "lstm_lesson"  # entry of the header's metadata that holds the options, as JSON
-DIGEST = "sha256"  # entry that holds a digest of options and arrays: any change shows
+ABOUT = "lstm_lesson_file"  # entry that says, as JSON, the format and the release that wrote it
+DIGEST = "sha256"  # entry that holds a digest of options, format and arrays: any change shows
+FORMAT = 1  # raised when a file can't be read by an older release; the first edition wrote none
+
+
+class Kept(NamedTuple):
+    """What a file holds, and where it comes from."""
+
+    path: object
+    arrays: dict[str, np.ndarray]
+    options: dict
+    format: int  # 0 for the first edition
+    release: str  # of this package, that wrote it
 
 
 def save(path, arrays: dict[str, np.ndarray], options: dict) -> None:
     """Write arrays and JSON-able options to `path`, with a digest of both.
 
     The file is first written beside its place and then moved there, so that whatever happens there
-    is the old file or the new one and never a part.
+    is the old file or the new one and never a part. Raises OSError that names `path`.
     """
+    from lstm_lesson import __version__
+
     path = Path(path)
     arrays = {k: np.asarray(a, a.dtype.newbyteorder("="), order="C") for k, a in arrays.items()}
     text = json.dumps(options, sort_keys=True, allow_nan=False)
-    data = to_bytes(arrays, {KEY: text, DIGEST: _digest(arrays, text)})
-    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
+    about = json.dumps({"format": FORMAT, "release": __version__})
+    data = to_bytes(arrays, {KEY: text, ABOUT: about, DIGEST: _digest(arrays, text + about)})
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path}: there is no folder {path.parent}")
+    temporary = path.with_name(f".{uuid.uuid4().hex}.part")  # short, whatever the name is
     try:
         with open(temporary, "xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno:
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
 
 
 def load(path) -> tuple[dict[str, np.ndarray], dict]:
-    """Return the arrays and options of a file that `save` wrote.
+    """Return the arrays and options of a file that `save` wrote; raises as `read` does."""
+    kept = read(path)
+    return kept.arrays, kept.options
+
+
+def read(path) -> Kept:
+    """Return what is in a file that `save` wrote, of this release or an earlier one.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no safetensors file, is cut short or changed, or has no options of ours in it.
+        If it is no safetensors file, is cut short or changed, has no options of ours in it, or is
+        of a format that only a later release can read.
     """
     if not Path(path).exists():
         raise FileNotFoundError(f"{path}: no such file")
@@ -63,15 +91,49 @@ def load(path) -> tuple[dict[str, np.ndarray], dict]:
         raise ValueError(f"{path}: not a readable safetensors file ({error})") from error
     if KEY not in metadata:
         raise ValueError(f"{path}: has no {KEY!r} entry; not written by this package")
-    if metadata.get(DIGEST) != _digest(arrays, metadata[KEY]):
+    if metadata.get(DIGEST) != _digest(arrays, metadata[KEY] + metadata.get(ABOUT, "")):
         raise ValueError(f"{path}: changed since it was written; its digest differs")
+    about = {"format": 0, "release": "0.1"}
+    if ABOUT in metadata:
+        about = _object(path, ABOUT, metadata[ABOUT])
+    number, release = about.get("format"), str(about.get("release"))
+    if type(number) is not int or number < 0:
+        raise ValueError(f"{path}: its format is no whole number: {number!r}")
+    if number > FORMAT:
+        raise ValueError(
+            f"{path}: written by lstm_lesson {release} in format {number}, and this release reads "
+            f"up to format {FORMAT}; install lstm_lesson {release} or a later one"
+        )
+    return Kept(path, arrays, _object(path, KEY, metadata[KEY]), number, release)
+
+
+def complete(kept: Kept, needed: Sequence[str], defaults: dict[str, object]) -> dict[str, object]:
+    """Return the options in a file, with the defaults of those that its release didn't have yet.
+
+    What the first edition called ``cell_clip`` is ``clip`` today, where there is such an option.
+    Raises ValueError that names the release for an option that isn't known, or is needed and not
+    there.
+    """
+    options = dict(kept.options)
+    if not kept.format and "clip" in defaults and "cell_clip" in options:
+        options["clip"] = options.pop("cell_clip")
+    written = f"{kept.path}: written by lstm_lesson {kept.release}"
+    if unknown := sorted(options.keys() - {*needed, *defaults}):
+        raise ValueError(f"{written}, has options that this release doesn't know: {unknown}; "
+                         f"load it there, or with a later release")  # fmt: skip
+    if missing := sorted(set(needed) - options.keys()):
+        raise ValueError(f"{written}, lacks the options {missing}")
+    return defaults | options
+
+
+def _object(path, entry: str, text: str) -> dict:
     try:
-        options = json.loads(metadata[KEY], parse_constant=_no_constant)
+        found = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: its {KEY!r} entry is no JSON ({error})") from error
-    if not isinstance(options, dict):
-        raise ValueError(f"{path}: its {KEY!r} entry is no JSON object")
-    return arrays, options
+        raise ValueError(f"{path}: its {entry!r} entry is no JSON ({error})") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{path}: its {entry!r} entry is no JSON object")
+    return found
 
 
 def _digest(arrays: dict[str, np.ndarray], text: str) -> str:

@@ -126,20 +126,26 @@ class Layer:
 
     @classmethod
     def load(cls, path):
-        """Return the layer that `save` wrote; raise ValueError with the reason if it can't be."""
-        arrays, options = files.load(path)
-        if (kind := options.pop("layer", None)) != cls.__name__:
+        """Return the layer that `save` wrote, of this release or an earlier one.
+
+        Raises ValueError with the reason if it can't be.
+        """
+        kept = files.read(path)
+        if (kind := kept.options.pop("layer", None)) != cls.__name__:
             raise ValueError(f"{path}: expected a saved {cls.__name__}, got {kind!r}")
+        needed = (*cls.SIZES, "dtype")
+        defaults = {f.name: f.default for f in fields(cls.OPTIONS) if f.name not in needed}
         layer = cls.__new__(cls)
+        options = files.complete(kept, needed, defaults)
         try:
             layer._build(options)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{path}: {error}") from error
         # A hostile number of layers would fill the memory with names.
-        if getattr(layer, "num_layers", 1) > len(arrays):
-            raise ValueError(f"{path}: {len(arrays)} arrays are too few for {layer.options}")
-        files.check_arrays(path, arrays, layer._shapes(), layer.dtype)
-        layer._params = {name: arrays[name] for name in layer._shapes()}
+        if getattr(layer, "num_layers", 1) > len(kept.arrays):
+            raise ValueError(f"{path}: {len(kept.arrays)} arrays are too few for {layer.options}")
+        files.check_arrays(path, kept.arrays, layer._shapes(), layer.dtype)
+        layer._params = {name: kept.arrays[name] for name in layer._shapes()}
         return layer
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 ABOUT = """\
 The measured results of the book: what there is to run, what is stored, and how to run the rest.
 Rows are in FOLDER/NAME.csv, one a run; what they ran on is in FOLDER/NAME.machines.csv.
@@ -50,11 +52,19 @@ def add_to(groups, raw: dict) -> None:
     option("name", nargs="?", metavar="NAME", help="an experiment of `list`; by default all")
 
 
+def _check_folder(folder: str) -> None:
+    """Raise an OSError if there is no such folder: not stored and not found would look alike."""
+    if not os.path.isdir(folder):
+        kind = NotADirectoryError if os.path.exists(folder) else FileNotFoundError
+        raise kind(f"--folder: there is no folder {folder}")
+
+
 def _list(args) -> int:
     import numpy as np
 
     from lstm_lesson.experiments.specs import EXPERIMENTS
 
+    _check_folder(args.folder)
     line = "{:<20} {:>6.0f} {:>7.0f} {:>6.2f} {:>6.2f}  {}"
     print(f"{'name':<20} {'runs':>6} {'stored':>7} {'hours':>6} {'short':>6}  about")
     total = np.zeros(4)
@@ -92,6 +102,7 @@ def _run(args) -> int:
 def _plot(args) -> int:
     from lstm_lesson.experiments.plots import draw_all
 
+    _check_folder(args.folder)
     for path in draw_all(args.folder, args.plots):
         print(path, flush=True)
     return 0
@@ -100,6 +111,7 @@ def _plot(args) -> int:
 def _status(args) -> int:
     from lstm_lesson.experiments.specs import EXPERIMENTS, experiment
 
+    _check_folder(args.folder)
     for one in EXPERIMENTS.values() if args.name is None else [experiment(args.name)]:
         rows = one.store(args.folder).rows()
         groups: dict[str, list] = {}

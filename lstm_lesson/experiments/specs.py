@@ -1,4 +1,8 @@
-"""Every experiment of the book as data: which runs there are, and nothing of how they are done."""
+"""Every experiment of the book as data: which runs there are, and nothing of how they are done.
+
+`EXPERIMENTS` is the registry. Two are described where their runs are: chapter 12's beside what it
+measures of gates, chapter 17's in `repeat_1997.specs`.
+"""
 
 from __future__ import annotations
 
@@ -187,6 +191,7 @@ REMOVE_ONE_PIECE = Experiment(
     minutes=35,
 )
 
+# Every experiment there is, by name; `experiment` looks here.
 EXPERIMENTS = {
     experiment.name: experiment
     for experiment in (

@@ -9,11 +9,13 @@ from __future__ import annotations
 import csv
 import functools
 import io
+import itertools
 import os
 import platform
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
+from reprlib import repr as _short
 from typing import NamedTuple, get_type_hints
 
 from filelock import FileLock, Timeout
@@ -48,14 +50,23 @@ class Store:
     def rows(self) -> dict:
         """Return the outcome of each spec that is stored.
 
-        Raises ValueError that names the file and line of what isn't a row of this experiment. A
-        last line without its end, left by a process that was killed, doesn't count.
+        Raises ValueError that names the file and line of what isn't a row of this experiment, or is
+        the second row of one run. A last line without its end, left by a process that was killed,
+        doesn't count.
         """
-        return dict(_read(self.path, self.spec, self.outcome))
+        rows = {}
+        for n, spec, outcome in _read(self.path, self.spec, self.outcome):
+            if spec in rows:
+                raise ValueError(f"{self.path}, line {n}: this run has a row already: {spec}")
+            rows[spec] = outcome
+        return rows
 
     def seconds(self) -> dict:
-        """Return the `Machine` of each spec that is stored."""
-        return dict(_read(self.machines, self.spec, Machine))
+        """Return the `Machine` of each spec that is stored; of a run that was made again, the last.
+
+        Raises ValueError as `rows` does.
+        """
+        return {spec: machine for _, spec, machine in _read(self.machines, self.spec, Machine)}
 
     def lock(self) -> FileLock:
         """Return a lock that one writer at a time can hold, also when another is killed."""
@@ -63,27 +74,36 @@ class Store:
         return FileLock(self.path.with_suffix(".lock"), blocking=False)
 
     def append(self, spec, outcome, seconds: float) -> None:
-        """Add one finished run; the caller holds the lock."""
+        """Add one finished run; the caller holds the lock.
+
+        Raises ValueError if it couldn't be read back, or if the last line of a file has no end and
+        isn't the beginning of one row: nothing is written or cut off then.
+        """
         machine = Machine(round(seconds, 2), *_here())
-        _append(self.machines, spec, machine)
-        _append(self.path, spec, outcome)
+        rows = [(self.machines, machine), (self.path, outcome)]
+        lines = [_row(spec, values) for _, values in rows]
+        for (path, values), line in zip(rows, lines, strict=True):
+            _append(path, line, type(spec), type(values))
 
     def tidy(self, specs) -> None:
         """Put the rows in the order of `specs`, one a spec, others after them.
 
         Each file is replaced in one move, so that it is the old or the new one at any time. One
-        that is in order is left alone.
+        that is in order is left alone, and so are both if something in them isn't a row.
         """
         place = {spec: n for n, spec in enumerate(specs)}
-        for path, columns in ((self.path, self.outcome), (self.machines, Machine)):
-            rows = dict(_read(path, self.spec, columns))
+        files = (self.path, self.outcome, self.rows()), (self.machines, Machine, self.seconds())
+        for path, columns, rows in files:
             ordered = sorted(rows, key=lambda spec: place.get(spec, len(place)))
             head = _line((*self.spec._fields, *columns._fields))
-            text = head + "".join(_line((*spec, *rows[spec])) for spec in ordered)
-            if not rows or path.read_bytes() == text.encode():
+            data = (head + "".join(_line((*spec, *rows[spec])) for spec in ordered)).encode()
+            if not rows or path.read_bytes() == data:
                 continue
             temporary = path.with_suffix(".part")
-            temporary.write_text(text, encoding="utf-8", newline="")
+            with open(temporary, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
             os.replace(temporary, path)
 
 
@@ -94,50 +114,104 @@ def _line(values) -> str:
     return line.getvalue()
 
 
-def _append(path: Path, spec, values) -> None:
+def _row(spec, values) -> bytes:
+    """Return the line of a run; raise ValueError if it wouldn't be read as what it is.
+
+    A line is a row and a row is a line, whatever quotation marks are in it: so one that was damaged
+    can't take others with it.
+    """
+    try:
+        line = _line((*spec, *values)).encode()
+        fields = _fields(line[:-1])
+        if b"\n" in line[:-1] or fields != [str(value) for value in (*spec, *values)]:
+            raise ValueError("a value with a line break, or None")
+        _parts(fields, type(spec), type(values))
+    except ValueError as error:
+        raise ValueError(f"can't be stored as a row: {spec}, {values} ({error})") from error
+    return line
+
+
+def _append(path: Path, line: bytes, *kinds: type) -> None:
     with open(path, "a+b") as file:
-        end = file.seek(0, os.SEEK_END)
         file.seek(0)
-        whole = _whole(file.read())
-        if whole < end:  # the rest of a line whose writer was killed
-            file.truncate(whole)
-        head = "" if whole else _line((*spec._fields, *values._fields))
-        file.write((head + _line((*spec, *values))).encode())
+        *whole, tail = file.read().split(b"\n")
+        if tail:
+            _check_begun(path, len(whole) + 1, tail, *kinds)
+            file.truncate(file.tell() - len(tail))
+        head = "" if whole else _line(_columns(*kinds))
+        file.write(head.encode() + line)
         file.flush()
         os.fsync(file.fileno())
 
 
-def _whole(data: bytes) -> int:
-    """Return the length of the whole lines; a line break between quotation marks ends none."""
-    end = data.rfind(b"\n") + 1
-    while data.count(b'"', 0, end) % 2:
-        end = data.rfind(b"\n", 0, end - 1) + 1
-    return end
-
-
 def _read(path: Path, *kinds: type):
-    """Yield one tuple of each kind for each whole line."""
+    """Yield for each row the number of its line and one tuple of each kind."""
     if not path.exists():
         return
-    data = path.read_bytes()
-    lines = list(csv.reader(io.StringIO(data[: _whole(data)].decode(), newline="")))
-    expected = [name for kind in kinds for name in kind._fields]
-    if lines and lines[0] != expected:
-        raise ValueError(f"{path}: expected the columns {expected}, got {lines[0]}; move it away")
-    for n, line in enumerate(lines[1:], 2):
+    *lines, tail = path.read_bytes().split(b"\n")
+    for n, line in enumerate(lines, 1):
         try:
-            values = iter(line)
-            parts = [kind(*(_parse(t, next(values)) for t in _types(kind))) for kind in kinds]
-            if len(line) != len(expected):
-                raise ValueError(f"{len(line)} values in {len(expected)} columns")
-        except (ValueError, StopIteration, RuntimeError) as error:
-            raise ValueError(f"{path}, line {n}: not a row of this experiment ({error})") from error
-        yield tuple(parts)
+            fields = _fields(line)
+            if n > 1:
+                yield n, *_parts(fields, *kinds)
+            elif fields != _columns(*kinds):
+                raise ValueError(f"expected the columns {_columns(*kinds)}, got {fields}")
+        except ValueError as error:
+            raise ValueError(f"{path}, line {n}: not of this experiment: {error}") from error
+    if tail:
+        _check_begun(path, len(lines) + 1, tail, *kinds)
+
+
+def _check_begun(path: Path, n: int, tail: bytes, *kinds: type) -> None:
+    """Raise ValueError unless `tail` may be the beginning of one line, whose writer was killed."""
+    try:
+        if n == 1:
+            if not _line(_columns(*kinds)).encode().startswith(tail):
+                raise ValueError(f"expected the columns {_columns(*kinds)}")
+            return
+        fields = _fields(tail.decode(errors="replace").encode(), strict=False)
+        if len(fields) > len(_columns(*kinds)):
+            raise ValueError(f"expected {len(_columns(*kinds))} values, got {len(fields)}")
+        for t, text in zip(_types(*kinds), fields[:-1], strict=False):  # the last may be cut
+            _parse(t, text)
+    except ValueError as error:
+        raise ValueError(
+            f"{path}, line {n}: has no end, and isn't the beginning of a row: {error}"
+        ) from error
+
+
+def _fields(line: bytes, strict: bool = True) -> list[str]:
+    """Return the fields of one line without its end."""
+    try:
+        return next(csv.reader([line.removesuffix(b"\r").decode()], strict=strict), [])
+    except csv.Error as error:
+        raise ValueError(f"{error} in {_short(line.decode())}") from error
+
+
+def _parts(fields: list[str], *kinds: type) -> tuple:
+    """Return one tuple of each kind, made of the fields of one line."""
+    columns = _columns(*kinds)
+    if len(fields) != len(columns):
+        got = f"{len(fields)}: {_short(','.join(fields))}" if fields else "an empty line"
+        raise ValueError(f"expected {len(columns)} values, got {got}")
+    values = []
+    for name, t, text in zip(columns, _types(*kinds), fields, strict=True):
+        try:
+            values.append(_parse(t, text))
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+    values = iter(values)
+    return tuple(kind(*itertools.islice(values, len(kind._fields))) for kind in kinds)
 
 
 @functools.cache
-def _types(kind: type) -> list[type]:
-    return list(get_type_hints(kind).values())
+def _columns(*kinds: type) -> list[str]:
+    return [name for kind in kinds for name in kind._fields]
+
+
+@functools.cache
+def _types(*kinds: type) -> list[type]:
+    return [t for kind in kinds for t in get_type_hints(kind).values()]
 
 
 def _parse(kind: type, text: str):
@@ -151,7 +225,7 @@ def _parse(kind: type, text: str):
 @functools.cache
 def _here() -> tuple[str, ...]:
     """Return what this machine is, as the fields of `Machine` after the first."""
-    root = Path(__file__).parent
+    root = Path(__file__).parents[1]  # the package: a run is made by all of it
     commit = _git(root, "rev-parse", "--short=10", "HEAD")
     if commit and _git(root, "status", "--porcelain", "."):
         commit += "+"

@@ -1,14 +1,14 @@
-"""Run what is missing of an experiment, on this machine's cores or on a cluster."""
+"""Run what is missing of an experiment by Dask, on this machine's cores or on a cluster."""
 
 from __future__ import annotations
 
-import multiprocessing
+import asyncio
+import contextlib
+import logging
 import os
-import threading
+import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import closing
 from typing import NamedTuple
 
 from tqdm import tqdm
@@ -28,10 +28,6 @@ class Experiment(NamedTuple):
     run: Callable  # spec -> outcome; a function of a module, so that it can be sent to a process
     outcome: type  # the `NamedTuple` class that it returns
     minutes: float  # on two cores, about; used until seconds are stored
-    # Of runs that are cheaper side by side: a function of some specs to their outcomes, and one of
-    # a spec to what those have in common that can be run so.
-    run_together: Callable | None = None
-    alike: Callable | None = None
     long_lag: float = float("inf")  # runs with this lag or a longer one can be left out of a rerun
 
     def store(self, folder) -> Store:
@@ -46,38 +42,21 @@ class Experiment(NamedTuple):
         With `short`, those below the long lags. Raises ValueError if a field is none of a spec, or
         nothing is left.
         """
-        seeds = set(seeds)
+        seeds, only = set(seeds), tuple(only)
+        known = self.specs[0]._fields
         specs = [spec for spec in self.specs if not (short and spec.T >= self.long_lag)]
         if seeds:
             specs = [spec for spec in specs if spec.seed in seeds]
         for condition in only:
             field, equals, value = condition.partition("=")
-            if not equals or field not in specs[0]._fields if specs else False:
-                known = ", ".join(self.specs[0]._fields)
-                raise ValueError(f"only: expected field=value of {known}; got {condition!r}")
+            if not equals or field not in known:
+                names = ", ".join(known)
+                raise ValueError(f"only: expected field=value of {names}; got {condition!r}")
             specs = [spec for spec in specs if str(getattr(spec, field)) == value]
         if not specs:
             wanted = f"seeds {sorted(seeds)} and {[*only, *(['a short lag'] if short else [])]}"
             raise ValueError(f"{self.name}: no run has {wanted}")
         return specs
-
-    def groups(self, specs: Iterable) -> list[tuple]:
-        """Return specs in the groups in which they are run: of one each, unless it says `alike`."""
-        if self.alike is None:
-            return [(spec,) for spec in specs]
-        groups: dict = {}
-        for spec in specs:
-            groups.setdefault(self.alike(spec), []).append(spec)
-        return [tuple(group) for group in groups.values()]
-
-    def call(self, group: tuple) -> tuple:
-        """Return the function and its arguments that run a group.
-
-        The result is what `timed` returns, or a list of it if the group is run together.
-        """
-        if self.run_together is None:
-            return timed, self.run, *group
-        return timed_together, self.run_together, group
 
 
 def sweep(
@@ -95,8 +74,9 @@ def sweep(
     seeds, only, short : as for `Experiment.chosen`.
     progress : whether to show a bar on stderr.
 
-    Killed at any moment and started again, it goes on with what is missing: a run is stored whole
-    or not at all. Raises ValueError if another process is writing these rows.
+    Killed or interrupted at any moment, it takes its processes with it; started again, it goes on
+    with what is missing: a run is stored whole or not at all. Raises ValueError if another process
+    is writing these rows.
     """
     chosen = experiment.chosen(seeds, only, short)
     store = experiment.store(folder)
@@ -104,15 +84,11 @@ def sweep(
         with store.lock():
             stored = store.rows()
             missing = [spec for spec in chosen if spec not in stored]
-            groups = experiment.groups(missing)
-            calls = [experiment.call(group) for group in groups]
-            with closing(_results(calls, check_size("jobs", jobs), scheduler)) as finished:
-                for n, results in tqdm(
-                    finished, experiment.name, len(groups), disable=not progress
-                ):
-                    results = results if experiment.run_together else [results]
-                    for spec, result in zip(groups[n], results, strict=True):
-                        store.append(spec, *result)
+            calls = [(timed, experiment.run, spec) for spec in missing]
+            results = _results(calls, check_size("jobs", jobs), scheduler)
+            with contextlib.closing(results):
+                for n, result in tqdm(results, experiment.name, len(calls), disable=not progress):
+                    store.append(missing[n], *result)
             store.tidy(experiment.specs)  # also after one that was killed before it could
     except Timeout as error:
         raise ValueError(f"{store.path}: another process is writing to it; wait for it") from error
@@ -129,53 +105,82 @@ def timed(run: Callable, spec) -> tuple:
     return outcome, time.process_time() - start
 
 
-def timed_together(run_together: Callable, specs: tuple) -> list[tuple]:
-    """Return the outcome of each run and its share of the seconds, by sequences trained on."""
-    start = time.process_time()
-    outcomes = run_together(specs)
-    seconds = time.process_time() - start
-    total = sum(outcome.sequences for outcome in outcomes)
-    return [(outcome, seconds * outcome.sequences / total) for outcome in outcomes]
-
-
 def _results(calls: list[tuple], jobs: int, scheduler: str | None) -> Iterator[tuple[int, object]]:
-    """Call functions in other processes; yield the number and the result of each as it comes.
-
-    Closed, or ended by an error, it doesn't wait for what nobody will store.
-    """
-    if scheduler is not None:
-        try:
-            import distributed
-        except ImportError as error:
-            raise ImportError("--scheduler needs Dask: pip install distributed") from error
-        with distributed.Client(scheduler) as client:
-            # Not Dask's executor: it fails if a worker is lost that holds a result not yet fetched.
-            futures = {client.submit(*call, pure=False): n for n, call in enumerate(calls)}
-            for future in distributed.as_completed(futures):
-                yield futures[future], future.result()
+    """Call functions in other processes; yield the number and the result of each as it comes."""
+    if not calls:
         return
-    before = {name: os.environ.get(name) for name in THREADS}
-    os.environ.update(dict.fromkeys(THREADS, "1"))  # what a new process reads when it starts
     try:
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(jobs, context, initializer=_end_with_parent) as executor:
+        import distributed
+    except ImportError as error:
+        raise ImportError("sweeps need Dask: pip install lstm_lesson[experiments]") from error
+    with contextlib.ExitStack() as stack:
+        where = scheduler or stack.enter_context(_workers(min(jobs, len(calls))))
+        client = stack.enter_context(distributed.Client(where))
+        # Not Dask's executor: it fails if a worker is lost that holds a result not yet fetched.
+        futures = {client.submit(*call, pure=False): n for n, call in enumerate(calls)}
+        for future in distributed.as_completed(futures):
             try:
-                futures = {executor.submit(*call): n for n, call in enumerate(calls)}
-                for future in as_completed(futures):
-                    yield futures[future], future.result()
-            except BaseException:
-                executor.shutdown(wait=False, cancel_futures=True)
-                raise
+                yield futures[future], future.result()
+            except distributed.KilledWorker as error:
+                raise ChildProcessError(
+                    "a run ended its process again and again; is there enough memory?"
+                ) from error
+
+
+@contextlib.contextmanager
+def _workers(jobs: int) -> Iterator[object]:
+    """Give a Dask cluster of so many processes on this machine, one thread each.
+
+    However it is left, by Ctrl-C too, its processes are ended and what they are at is dropped; they
+    also end by themselves if this process is killed.
+    """
+    import dask
+    import distributed
+
+    # Set when a process starts. Without Dask's own settings: given a threshold to trim at, malloc
+    # gives memory back all the time, and a run takes twice as long.
+    settings = {
+        "distributed.nanny.pre-spawn-environ": dict.fromkeys(THREADS, "1"),
+        "distributed.worker.profile.enabled": False,
+    }
+    before = dict(os.environ)  # which Dask changes in this process, too
+    try:
+        with dask.config.set(settings), _undisturbed():
+            cluster = distributed.LocalCluster(
+                n_workers=jobs,
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address=None,
+                memory_limit=0,
+                silence_logs=logging.CRITICAL + 1,
+            )
+        try:
+            yield cluster
+        finally:
+            cluster.sync(_end, tuple(cluster.workers.values()))
+            cluster.close()
     finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)
 
 
-def _end_with_parent() -> None:
-    """End this process when the one that started it ends, also when that is killed."""
+async def _end(nannies) -> None:
+    """End the processes, in half a second even those that are in the middle of a run."""
+    await asyncio.gather(*(nanny.close(timeout=0.5) for nanny in nannies))
 
-    def watch():
-        multiprocessing.parent_process().join()
-        os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Hold Ctrl-C back until the end of the block, and always from what starts in it.
+
+    A terminal sends it to every process; only this one is to act on it.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

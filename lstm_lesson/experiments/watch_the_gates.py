@@ -13,6 +13,7 @@ import numpy as np
 
 from lstm_lesson.experiments.runs import TEST, Spec, build
 from lstm_lesson.experiments.sweep import Experiment
+from lstm_lesson.inspect.gate_statistics import correlation, three_ways
 from lstm_lesson.inspect.tracing import LSTMTrace, trace
 from lstm_lesson.training.batches import Fresh
 from lstm_lesson.training.loop import fit
@@ -58,28 +59,6 @@ class Gates(NamedTuple):
     f_i_unit: float  # forget gate and input gate
     f_i_layer: float
     f_i_pooled: float
-
-
-def correlation(a: np.ndarray, b: np.ndarray, axis=None) -> np.ndarray:
-    """Return Pearson's correlation over axes of two arrays; 0 where one of them is constant."""
-    a, b = (x - x.mean(axis=axis, keepdims=True) for x in np.broadcast_arrays(a, b))
-    spread = np.sqrt((a * a).mean(axis=axis) * (b * b).mean(axis=axis))
-    return np.where(spread > 1e-12, (a * b).mean(axis=axis) / np.maximum(spread, 1e-12), 0.0)
-
-
-def three_ways(a: np.ndarray, b: np.ndarray) -> dict[str, float]:
-    """Return the correlation of two gates, (T, N, H) or (T, N, 1): by unit, of the layer, pooled.
-
-    ``best`` is that of the unit with the highest.
-    """
-    by_unit = correlation(a, b, axis=(0, 1))
-    ways = {
-        "unit": by_unit.mean(),
-        "layer": correlation(a.mean(axis=2), b.mean(axis=2)),
-        "pooled": correlation(a, b),
-        "best": by_unit.max(),
-    }
-    return {name: float(value) for name, value in ways.items()}
 
 
 def statistics(traced: LSTMTrace, important: np.ndarray) -> dict[str, float]:
@@ -137,3 +116,6 @@ WATCH_THE_GATES = Experiment(
     outcome=Gates,
     minutes=8,
 )
+
+__all__ = ["HIGH", "IMPORTANT", "LOW", "WATCH_THE_GATES", "Gates", "correlation", "run",
+           "statistics", "three_ways", "trained"]  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import sys
 import tempfile
 from collections import Counter
@@ -106,26 +107,47 @@ def generate(
     return case | {name: tensor.detach().tolist() for name, tensor in named.items()}
 
 
+def is_stdout(path) -> bool:
+    """Whether a path is "-" or another name of the standard output."""
+    return os.fspath(path) in ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+
+
 def write(path, case: dict[str, object]) -> None:
-    """Write a case to `path`, one key a line, whole or not at all; raise CaseError if it can't."""
+    """Write a case to `path`, one key a line, whole or not at all; raise CaseError if it can't.
+
+    To standard output, "-", it is written and no file replaced.
+    """
     lines = (f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in case.items())
+    text = "{\n" + ",\n".join(lines) + "\n}\n"
+    if is_stdout(path):
+        print(text, end="", flush=True)
+        return
     target = Path(os.path.realpath(path))
-    if target.exists() and not target.is_file():
+    device = os.path.abspath(path).startswith(("/dev/", "/proc/"))  # whatever it leads to
+    if device or (target.exists() and not target.is_file()):
         raise CaseError(f"{path}: not a regular file")  # moving onto a device would replace it
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".case") as folder:
             part = Path(folder, "part")
-            part.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+            part.write_text(text, encoding="utf-8")
+            if target.exists():
+                shutil.copymode(target, part)
             os.replace(part, target)
     except OSError as error:
         raise CaseError(f"{path}: {error.strerror}") from error
 
 
 def read(path) -> tuple[dict[str, np.ndarray], str | None]:
-    """Return the arrays of a file and its loss or None; raise CaseError with key and reason."""
+    """Return the arrays of a file, "-" for standard input, and its loss or None.
+
+    Raises CaseError with key and reason.
+    """
     try:
-        with open(path, "rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        if os.fspath(path) == "-":
+            data = sys.stdin.buffer.read(MAX_BYTES + 1)
+        else:
+            with open(path, "rb") as file:
+                data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError for a name that no file can have
         raise CaseError(getattr(error, "strerror", None) or str(error)) from error
     if len(data) > MAX_BYTES or sum(map(data.count, (b",", b"[", b"{"))) > MAX_VALUES:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from traitlets import Dict, Int, Unicode, validate
 
 from lstm_lesson import figures
-from lstm_lesson.experiments.watch_the_gates import correlation
+from lstm_lesson.inspect.gate_statistics import correlation
 from lstm_lesson.pretrained import characters
 from lstm_lesson.training.losses import log_softmax
 from lstm_lesson.widgets.base import Choice, LessonWidget, WrongSetting, script, style

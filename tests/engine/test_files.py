@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from safetensors.numpy import save_file
 
+import lstm_lesson
 from lstm_lesson import GRU, LSTM, RNN, Linear
 from lstm_lesson.engine import files
 
@@ -312,7 +313,7 @@ def test_a_layer_with_wrong_options_is_refused(path, change):
         LSTM.load(path)
 
 
-@pytest.mark.parametrize("name", sorted(LSTM(3, 4)._options().keys() - {*LSTM.SIZES}))
+@pytest.mark.parametrize("name", sorted(LSTM(3, 4)._options().keys() - {*LSTM.SIZES, "dtype"}))
 def test_an_option_that_a_file_does_not_know_yet_has_its_default(path, name):
     layer = LSTM(3, 4)
     options = {"layer": "LSTM", **layer._options()}
@@ -321,7 +322,7 @@ def test_an_option_that_a_file_does_not_know_yet_has_its_default(path, name):
     assert LSTM.load(path).options == layer.options
 
 
-@pytest.mark.parametrize("name", ["layer", *LSTM.SIZES])
+@pytest.mark.parametrize("name", ["layer", "dtype", *LSTM.SIZES])
 def test_a_layer_without_its_kind_or_a_size_is_refused(path, name):
     layer = LSTM(3, 4)
     options = {"layer": "LSTM", **layer._options()}
@@ -329,3 +330,93 @@ def test_a_layer_without_its_kind_or_a_size_is_refused(path, name):
     files.save(path, layer.parameters(), options)
     with pytest.raises(ValueError, match=r"file\.safetensors: "):
         LSTM.load(path)
+
+
+# ---- Releases ----
+
+
+@pytest.mark.parametrize("kind", [LSTM, GRU, RNN])
+def test_an_option_that_a_file_has_not_gets_its_default(path, kind):
+    """As it is for every option that a later release adds."""
+    layer = kind(3, 4)
+    for name in kind.DEFAULTS:
+        options = {"layer": kind.__name__, **layer._options()}
+        del options[name]
+        files.save(path, layer.parameters(), options)
+        assert repr(kind.load(path)) == repr(layer)
+
+
+def first_edition(path, arrays, options):
+    """Write a file as the first edition did: without a format."""
+    text = json.dumps(options, sort_keys=True)
+    save_file(arrays, path, {files.KEY: text, files.DIGEST: files._digest(arrays, text)})
+
+
+def test_a_file_of_the_first_edition_still_loads(path):
+    for layer in LAYERS:
+        first_edition(path, layer.parameters(),
+                      {"layer": type(layer).__name__, **layer._options()})  # fmt: skip
+        assert files.read(path).format == 0
+        back = type(layer).load(path)
+        for name, p in layer.parameters().items():
+            np.testing.assert_array_equal(back.parameters()[name], p)
+
+
+def test_the_first_editions_cell_clip_is_clip(path):
+    first_edition(path, ARRAYS, {"size": 3, "cell_clip": 1.5})
+    defaults = {"clip": None, "cell_clip": None}
+    expected = {"size": 3, "clip": 1.5, "cell_clip": None}
+    assert files.complete(files.read(path), ["size"], defaults) == expected
+    files.save(path, ARRAYS, {"size": 3, "cell_clip": 1.5})
+    expected = {"size": 3, "clip": None, "cell_clip": 1.5}
+    assert files.complete(files.read(path), ["size"], defaults) == expected
+
+
+def test_a_file_says_its_format_and_release(path):
+    files.save(path, ARRAYS, OPTIONS)
+    kept = files.read(path)
+    assert (kept.format, kept.release) == (files.FORMAT, lstm_lesson.__version__)
+
+
+def test_a_file_of_a_later_release_is_refused_by_its_name(path, monkeypatch):
+    files.save(path, ARRAYS, OPTIONS | {"new": 1})
+    with pytest.raises(ValueError, match=r"written by lstm_lesson \S+, has .* know: \['new'\]"):
+        files.complete(files.read(path), [*OPTIONS], {})
+    monkeypatch.setattr(files, "FORMAT", 7)
+    monkeypatch.setattr(lstm_lesson, "__version__", "3.2")
+    files.save(path, ARRAYS, OPTIONS)
+    monkeypatch.setattr(files, "FORMAT", 1)
+    with pytest.raises(ValueError, match=r"by lstm_lesson 3\.2 in format 7, .*install .* 3\.2 or"):
+        files.load(path)
+
+
+@pytest.mark.parametrize(
+    "about", ["", "{", "[]", "null", "{}", '{"format": "1"}', '{"format": -1}', '{"format": true}']
+)
+def test_a_hostile_format_is_refused(path, about):
+    digest = files._digest(ARRAYS, "{}" + about)
+    save_file(ARRAYS, path, {files.KEY: "{}", files.ABOUT: about, files.DIGEST: digest})
+    with pytest.raises(ValueError, match=r"file\.safetensors: its "):
+        files.load(path)
+
+
+# ---- Names ----
+
+
+def test_a_name_as_long_as_may_be_is_written(path):
+    long = path.with_name("x" * 250)
+    files.save(long, ARRAYS, OPTIONS)
+    assert files.load(long)[1] == OPTIONS
+    assert only_file(long)
+
+
+@pytest.mark.parametrize("name", ["none/file", "here/file", "x" * 300])
+def test_an_error_names_the_folder_or_the_file_and_no_part(path, name):
+    path.with_name("here").write_text("")
+    with pytest.raises(OSError) as error:
+        files.save(path.parent / name, ARRAYS, OPTIONS)
+    assert name in str(error.value)
+    assert ".part" not in str(error.value)
+    if "/" in name:
+        assert f"there is no folder {path.parent / name.split('/')[0]}" in str(error.value)
+    assert os.listdir(path.parent) == ["here"]

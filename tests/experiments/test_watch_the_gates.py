@@ -13,23 +13,6 @@ from lstm_lesson.tasks.synthetic import TASKS
 ROOT = Path(__file__).parents[2]
 
 
-def test_correlation_is_pearsons_and_zero_for_a_constant():
-    rng = np.random.default_rng(0)
-    a, b = rng.normal(size=(2, 50, 4))
-    expected = [np.corrcoef(a[:, k], b[:, k])[0, 1] for k in range(4)]
-    assert_allclose(watch_the_gates.correlation(a, b, axis=0), expected)
-    assert_allclose(watch_the_gates.correlation(a, b), np.corrcoef(a.ravel(), b.ravel())[0, 1])
-    assert watch_the_gates.correlation(a, np.ones_like(a)) == 0
-
-
-def test_three_ways_may_differ_in_sign():
-    f = np.array([[0.9, 0.8, 0.9, 0.8], [0.2, 0.1, 0.2, 0.1]]).T[:, None]
-    i = np.array([[0.6, 0.9, 0.6, 0.9], [0.1, 0.2, 0.1, 0.2]]).T[:, None]
-    ways = watch_the_gates.three_ways(f, i)
-    assert ways["unit"] == pytest.approx(-1) == ways["layer"] == ways["best"]
-    assert ways["pooled"] > 0.8
-
-
 def test_statistics_of_a_trace():
     rng = np.random.default_rng(1)
     traced = LSTMTrace(*rng.random((6, 5, 7, 3)))

@@ -1,0 +1,57 @@
+"""The command `lstm-lesson experiments`: what it prints and what it refuses."""
+
+import pytest
+from coins import COINS, coins
+
+from lstm_lesson import cli
+from lstm_lesson.experiments.specs import EXPERIMENTS
+
+
+def test_the_command_lists_runs_and_reports(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(EXPERIMENTS, "coins", COINS)
+    folder = ["--folder", str(tmp_path)]
+    base = ["experiments", "run", "coins", "--jobs", "2", "--quiet", *folder]
+    assert cli.main([*base, "--seeds", "0", "1"]) == 0
+    assert f"{tmp_path / 'coins.csv'}: 2 runs added" in capsys.readouterr().out
+    assert cli.main(["experiments", "list", *folder]) == 0
+    line = next(x for x in capsys.readouterr().out.splitlines() if x.startswith("coins"))
+    assert line.split()[:3] == ["coins", "60", "2"]
+    _, _, _, hours, short, *_ = line.split()
+    assert hours == short
+    with pytest.raises(SystemExit) as error:
+        cli.main(["experiments", "run", "dice", *folder])
+    assert error.value.code == 2
+    assert "expected one of" in capsys.readouterr().err
+
+
+def test_long_lags_can_be_left_out(tmp_path, capsys, monkeypatch):
+    short = [spec._replace(T=9) for spec in COINS.specs[:3]]
+    long = [spec._replace(T=10) for spec in COINS.specs[:5]]
+    both = COINS._replace(specs=(*long, *short), long_lag=10, minutes=48)
+    assert both.chosen(short=True) == short
+    monkeypatch.setitem(EXPERIMENTS, "coins", both)
+    folder = ["--folder", str(tmp_path)]
+    assert cli.main(["experiments", "list", *folder]) == 0
+    line = next(x for x in capsys.readouterr().out.splitlines() if x.startswith("coins"))
+    assert line.split()[3:5] == ["0.80", "0.30"]
+    assert cli.main(["experiments", "run", "coins", "--short", "--quiet", *folder]) == 0
+    assert list(coins(tmp_path).rows()) == short
+    with pytest.raises(ValueError, match=r"no run has seeds .* short lag"):
+        both.chosen(only=["T=10"], short=True)
+
+
+def test_status_counts_runs_of_each_arm(tmp_path, capsys):
+    assert cli.main(["experiments", "status", "start_it_well", "--folder", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 20
+    assert lines[0].endswith("forget bias 0: 0 of 30 runs, 0 diverged, 0 solved")
+
+
+@pytest.mark.parametrize("command", [["list"], ["status"], ["status", "start_it_well"], ["plot"]])
+def test_a_folder_that_is_not_there_is_named(tmp_path, capsys, command):
+    with pytest.raises(SystemExit) as error:
+        cli.main(["experiments", *command, "--folder", str(tmp_path / "typo")])
+    assert error.value.code == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert f"there is no folder {tmp_path / 'typo'}; see" in err

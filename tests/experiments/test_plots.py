@@ -1,0 +1,45 @@
+"""Figures of rows: the same bytes each time, and a word where rows are missing."""
+
+import shutil
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+
+from lstm_lesson import figures
+from lstm_lesson.experiments import plots
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        plots.lstm_vs_rnn_comparison,
+        plots.training_dynamics,
+        plots.gate_activations,
+        plots.gate_correlations,
+    ],
+)
+def test_a_figure_of_the_same_rows_has_the_same_bytes(draw):
+    with plt.style.context("default"), plt.rc_context({"backend": "agg"}):
+        figures.use_style()
+        first, second = (figures.to_png(draw(ROOT / "results")) for _ in range(2))
+    assert first.startswith(b"\x89PNG")
+    assert first == second
+
+
+def test_figures_without_rows_say_so(tmp_path):
+    with pytest.raises(ValueError, match="rows are missing") as error:
+        plots.draw_all(tmp_path, tmp_path)
+    assert all(draw.__name__ in str(error.value) for draw in plots.FIGURES)
+    assert not list(tmp_path.iterdir()) and not plt.get_fignums()
+
+
+def test_figures_whose_rows_are_there_are_drawn_all_the_same(tmp_path):
+    for end in ("csv", "machines.csv"):
+        shutil.copy(ROOT / "results" / f"watch_the_gates.{end}", tmp_path)
+    with pytest.raises(ValueError, match="rows are missing"):
+        plots.draw_all(tmp_path, tmp_path)
+    drawn = {path.stem for path in tmp_path.glob("*.png")}
+    assert drawn == {"gate_activations", "gate_correlations"}

@@ -1,0 +1,177 @@
+"""Sweeps: killed, interrupted or gone wrong, they lose nothing and run nothing twice."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from coins import COINS, bad_toss, coins, fatal_toss, fell, threads, toss
+
+from lstm_lesson.experiments.sweep import sweep
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    assert sweep(COINS, folder, jobs=2) == len(COINS.specs)
+    return coins(folder)
+
+
+def test_a_sweep_runs_what_is_missing_and_nothing_twice(undisturbed, tmp_path):
+    assert sweep(COINS, tmp_path, seeds=(1, 5)) == 2
+    assert sweep(COINS, tmp_path, only=("seed=5",)) == 0
+    assert sweep(COINS, tmp_path, jobs=2) == len(COINS.specs) - 2
+    assert coins(tmp_path).path.read_bytes() == undisturbed.path.read_bytes()
+
+
+posix = pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs POSIX signals")
+
+
+def living(group: int) -> list[int]:
+    """Return the processes of a group that still run."""
+    listed = subprocess.run(["ps", "-eo", "pid=,pgid=,stat="], capture_output=True, text=True)
+    rows = [line.split() for line in listed.stdout.splitlines()]
+    return [int(pid) for pid, of, state in rows if int(of) == group and state[0] != "Z"]
+
+
+def wait_until(true, seconds=60) -> bool:
+    end = time.monotonic() + seconds
+    while not true() and time.monotonic() < end:
+        time.sleep(0.05)
+    return bool(true())
+
+
+def start(code: str, folder) -> subprocess.Popen:
+    """Run code in a process group of its own, in which the coins are known."""
+    code = f"from coins import *; from lstm_lesson.experiments.sweep import sweep; {code}"
+    return subprocess.Popen(
+        [sys.executable, "-c", f"import sys; {code}", str(folder)], start_new_session=True,
+        cwd=Path(__file__).parent, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+@posix
+def test_a_sweep_killed_thrice_ends_with_the_same_rows(undisturbed, tmp_path):
+    for _ in range(3):
+        before = coins(tmp_path).rows()
+        process = start("sweep(COINS, sys.argv[1], jobs=2)", tmp_path)
+        assert wait_until(lambda: len(coins(tmp_path).rows()) > len(before))  # noqa: B023
+        process.send_signal(signal.SIGKILL)  # the parent alone: its workers must end by themselves
+        process.communicate()
+        assert wait_until(lambda: not living(process.pid), 20)  # noqa: B023
+        assert before.items() <= coins(tmp_path).rows().items()
+    sweep(COINS, tmp_path)
+    assert coins(tmp_path).path.read_bytes() == undisturbed.path.read_bytes()
+
+
+@posix
+@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["parent", "group"])
+def test_ctrl_c_ends_a_sweep_with_one_line_and_loses_nothing(tmp_path, send):
+    """As an editor sends it, to the parent alone, and as a terminal does, to every process."""
+    command = ["experiments", "run", "coins", "--jobs", "2", "--quiet", "--folder"]
+    process = start(
+        "from lstm_lesson import cli; from lstm_lesson.experiments.specs import EXPERIMENTS; "
+        f"EXPERIMENTS['coins'] = ENDLESS; sys.exit(cli.main({command} + sys.argv[1:]))",
+        tmp_path,
+    )
+    assert wait_until(lambda: len(coins(tmp_path).rows()) == 4)  # the others have no end
+    send(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (130, "")
+    assert err == "lstm-lesson experiments run: interrupted\n"
+    assert wait_until(lambda: not living(process.pid), 10)
+    assert coins(tmp_path).rows() == {spec: fell(spec) for spec in COINS.specs[:4]}
+
+
+def test_a_sweep_leaves_the_environment_as_it_was_and_gives_workers_one_thread(tmp_path):
+    before = dict(os.environ)
+    one = COINS._replace(run=threads, specs=COINS.specs[:1])
+    sweep(one, tmp_path)
+    assert dict(os.environ) == before
+    assert one.store(tmp_path).rows()[COINS.specs[0]].note == "1 1 1 1"
+
+
+def test_a_sweep_killed_before_it_could_put_its_rows_in_order_is_put_right(undisturbed, tmp_path):
+    store = coins(tmp_path)
+    for spec in reversed(COINS.specs):
+        store.append(spec, toss(spec), 1.0)
+    assert sweep(COINS, tmp_path) == 0
+    assert store.path.read_bytes() == undisturbed.path.read_bytes()
+    assert list(store.seconds()) == list(COINS.specs)
+
+
+def test_a_run_that_raises_stops_the_sweep_and_loses_no_row(tmp_path):
+    with pytest.raises(OSError, match="rolled away"):
+        sweep(COINS._replace(run=bad_toss), tmp_path, seeds=range(10))
+    assert len(coins(tmp_path).rows()) >= 3
+    assert sweep(COINS, tmp_path, seeds=range(10)) <= 7
+
+
+def test_a_run_that_ends_its_process_again_and_again_is_reported(tmp_path):
+    with pytest.raises(ChildProcessError, match="a run ended its process again and again"):
+        sweep(COINS._replace(run=fatal_toss), tmp_path, seeds=range(3, 5))
+    assert coins(tmp_path).rows().items() <= {COINS.specs[4]: fell(COINS.specs[4])}.items()
+
+
+def test_two_writers_at_once_are_refused(tmp_path):
+    store = coins(tmp_path)
+    with store.lock(), pytest.raises(ValueError, match="another process"):
+        sweep(COINS, tmp_path)
+    assert not store.path.exists()
+
+
+@pytest.mark.parametrize(
+    ("seeds", "only", "message"),
+    [
+        ((99,), (), "no run has seeds"),
+        ((), ("colour=red",), "expected field=value"),
+        ((), ("seed",), "expected field=value"),
+        ((), ("arm=pound",), "no run has"),
+        ((99,), ("nonsense",), "only: expected field=value"),
+        ((), ("arm=pound", "colour=red"), "only: expected field=value"),
+    ],
+)
+def test_a_choice_that_fits_nothing_is_refused(tmp_path, seeds, only, message):
+    with pytest.raises(ValueError, match=message):
+        sweep(COINS, tmp_path, seeds=seeds, only=only)
+
+
+@pytest.fixture
+def cluster():
+    distributed = pytest.importorskip("distributed")
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(silence_logs=50, **options) as cluster:
+        with distributed.Client(cluster) as client:
+            client.run(sys.path.insert, 0, str(Path(__file__).parent))
+            cluster.pids = list(client.run(os.getpid).values())
+        yield cluster
+
+
+@pytest.mark.filterwarnings("ignore")  # of Dask, when a worker is killed
+def test_a_cluster_that_loses_a_worker_gives_the_same_rows(undisturbed, cluster, tmp_path):
+    store = coins(tmp_path)
+    code = (
+        "import sys; from coins import *; from lstm_lesson.experiments.sweep import sweep; "
+        "sweep(COINS, sys.argv[1], scheduler=sys.argv[2])"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", code, str(tmp_path), cluster.scheduler_address],
+        cwd=Path(__file__).parent,
+    )
+    end = time.monotonic() + 60
+    while len(store.rows()) < 5 and time.monotonic() < end:
+        time.sleep(0.01)
+    os.kill(cluster.pids[0], signal.SIGKILL)
+    assert process.wait(timeout=120) == 0
+    assert store.path.read_bytes() == undisturbed.path.read_bytes()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_run_that_raises_on_a_cluster_says_what_was_wrong(cluster, tmp_path):
+    with pytest.raises(OSError, match="rolled away"):
+        sweep(COINS._replace(run=bad_toss), tmp_path, scheduler=cluster.scheduler_address)
+    rows = coins(tmp_path).rows()
+    assert rows == {spec: toss(spec) for spec in rows}

@@ -1,0 +1,45 @@
+"""Each extra of the package can be used by itself."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = {
+    name: {Requirement(line).name for line in lines}
+    for name, lines in PROJECT["optional-dependencies"].items()
+}
+# What an extra is for: modules that must import, and calls that must work, with it alone.
+USES = {
+    "": "import lstm_lesson, lstm_lesson.cli, lstm_lesson.training, lstm_lesson.tasks.reber, "
+        "lstm_lesson.inspect.mutants, lstm_lesson.inspect.interventions, "
+        "lstm_lesson.inspect.gate_statistics, lstm_lesson.pretrained.characters; "
+        "assert lstm_lesson.cli.main(['case', 'selftest']) == 0",
+    "torch": "from lstm_lesson.interop import cases, to_torch; cases.generate(); "
+             "from lstm_lesson import LSTM; to_torch(LSTM(2, 3))",
+    "plots": "import lstm_lesson.figures.diagrams",
+    "fast": "from lstm_lesson import LSTM; import numpy as np; LSTM(2, 3).forward("
+            "np.zeros((4, 1, 2), np.float32)); import numba, scipy",
+    "widgets": "from lstm_lesson.widgets import Counter, GatePlayground, GradientHighway, Reader",
+    "experiments": "import lstm_lesson.experiments.plots, distributed; "
+                   "from lstm_lesson import cli; "
+                   f"assert cli.main(['experiments', 'list', '--folder', {str(ROOT / 'results')!r}]"
+                   ") == 0",
+}  # fmt: skip
+
+
+def test_every_extra_is_tried():
+    assert set(USES) - {""} == set(EXTRAS)
+
+
+@pytest.mark.parametrize("extra", USES)
+def test_an_extra_is_enough_by_itself(extra):
+    others = set().union(*EXTRAS.values()) - EXTRAS.get(extra, set())
+    code = f"import sys; sys.modules.update(dict.fromkeys({sorted(others)})); {USES[extra]}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
