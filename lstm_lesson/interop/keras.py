@@ -12,7 +12,7 @@ import numpy as np
 
 from lstm_lesson.engine.arguments import check_array
 from lstm_lesson.engine.layers import GRU, LSTM
-from lstm_lesson.engine.stack import Stack
+from lstm_lesson.interop.common import check_lacking
 
 
 def from_keras(weights: list[np.ndarray]) -> LSTM | GRU:
@@ -106,10 +106,3 @@ def _swap(rows: np.ndarray, kind) -> np.ndarray:
         return rows
     first, second, third = np.split(rows, 3)
     return np.concatenate([second, first, third])
-
-
-def check_lacking(layer: Stack, library: str, allowed: tuple[str, ...]) -> None:
-    """Raise ValueError if the layer has an option, not in `allowed`, that another library lacks."""
-    for name, default in layer.DEFAULTS.items():
-        if name not in allowed and (value := getattr(layer, name)) != default:
-            raise ValueError(f"{name}: {library} has no {name}, got {value!r}")

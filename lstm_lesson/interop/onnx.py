@@ -15,7 +15,7 @@ import numpy as np
 from lstm_lesson.engine.arguments import check_array, check_choice
 from lstm_lesson.engine.layers import GRU, LSTM, RNN
 from lstm_lesson.engine.stack import Stack
-from lstm_lesson.interop.keras import check_lacking
+from lstm_lesson.interop.common import check_lacking
 
 # Per operator: our class, and where each of our blocks of rows stands in the operator's order.
 _OPERATORS = {"LSTM": (LSTM, (0, 2, 3, 1)), "GRU": (GRU, (1, 0, 2)), "RNN": (RNN, (0,))}
