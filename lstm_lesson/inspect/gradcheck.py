@@ -172,11 +172,14 @@ def check(layer: Stack, x: np.ndarray, lengths=None, *, autograd: bool = True, r
     ------
     TypeError
         If the layer is not float64.
+    ValueError
+        If it has an option that PyTorch lacks, unless `autograd` is False.
 
     Explained in chapters 2 and 5.
     """
     if layer.dtype != np.float64:
         raise TypeError(f"layer: expected dtype float64, got {layer.dtype}; digits run out")
+    module = _module(layer) if autograd else None
     rng = check_rng(rng)
     x = x.copy()
     output, state, _ = layer.forward(x, lengths=lengths)
@@ -195,7 +198,8 @@ def check(layer: Stack, x: np.ndarray, lengths=None, *, autograd: bool = True, r
     d_start = dict(zip(names, _parts(grads.state), strict=False))
     ours = {"x": grads.x, **d_start, **grads.params}
     differences = {name: numerical_gradient(loss, tensors[name]) for name in ours}
-    reference = _autograd(layer, x, start, lengths, d_output, d_state) if autograd else None
+    arguments = (layer, module, x, start, lengths, d_output, d_state)
+    reference = _autograd(*arguments) if autograd else None
     return compare(ours, differences, reference)
 
 
@@ -208,12 +212,18 @@ def _like(state, rng):
     return type(state)(*drawn) if isinstance(state, tuple) else drawn[0]
 
 
-def _autograd(layer, x, state, lengths, d_output, d_state) -> dict[str, np.ndarray]:
+def _module(layer):
+    try:
+        return interop.to_torch(layer).train(False)
+    except ValueError as error:
+        raise ValueError(f"{error}; check it with autograd=False, by differences alone") from error
+
+
+def _autograd(layer, module, x, state, lengths, d_output, d_state) -> dict[str, np.ndarray]:
     """Return the same gradients by PyTorch, under our names."""
     import torch
     from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-    module = interop.to_torch(layer).train(False)
     x, *start = (torch.tensor(a, requires_grad=True) for a in (x, *_parts(state)))
     sequences = x
     if lengths is not None:
