@@ -179,7 +179,6 @@ def check(layer: Stack, x: np.ndarray, lengths=None, *, autograd: bool = True, r
     """
     if layer.dtype != np.float64:
         raise TypeError(f"layer: expected dtype float64, got {layer.dtype}; digits run out")
-    module = _module(layer) if autograd else None
     rng = check_rng(rng)
     x = x.copy()
     output, state, _ = layer.forward(x, lengths=lengths)
@@ -197,9 +196,8 @@ def check(layer: Stack, x: np.ndarray, lengths=None, *, autograd: bool = True, r
     tensors = {"x": x, **dict(zip(names, _parts(start), strict=False)), **layer.parameters()}
     d_start = dict(zip(names, _parts(grads.state), strict=False))
     ours = {"x": grads.x, **d_start, **grads.params}
+    reference = _autograd(layer, x, start, lengths, d_output, d_state) if autograd else None
     differences = {name: numerical_gradient(loss, tensors[name]) for name in ours}
-    arguments = (layer, module, x, start, lengths, d_output, d_state)
-    reference = _autograd(*arguments) if autograd else None
     return compare(ours, differences, reference)
 
 
@@ -212,18 +210,15 @@ def _like(state, rng):
     return type(state)(*drawn) if isinstance(state, tuple) else drawn[0]
 
 
-def _module(layer):
-    try:
-        return interop.to_torch(layer).train(False)
-    except ValueError as error:
-        raise ValueError(f"{error}; check it with autograd=False, by differences alone") from error
-
-
-def _autograd(layer, module, x, state, lengths, d_output, d_state) -> dict[str, np.ndarray]:
+def _autograd(layer, x, state, lengths, d_output, d_state) -> dict[str, np.ndarray]:
     """Return the same gradients by PyTorch, under our names."""
     import torch
     from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+    try:
+        module = interop.to_torch(layer).train(False)
+    except ValueError as error:
+        raise ValueError(f"{error}; check it with autograd=False, by differences alone") from error
     x, *start = (torch.tensor(a, requires_grad=True) for a in (x, *_parts(state)))
     sequences = x
     if lengths is not None:
