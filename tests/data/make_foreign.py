@@ -38,6 +38,39 @@ def run_keras(name, layer):
     return {"name": name, "weights": weights, "x": x, "output": np.asarray(layer(x).detach())}
 
 
+def keras_layers():
+    """Yield layers whose arguments matter, with what they tell of themselves."""
+    layers, told = keras.layers, {"return_sequences": True}
+    gates = {"recurrent_activation": "hard_sigmoid"}
+    for layer in (
+        layers.LSTM(H, activation="relu", **gates, **told),
+        layers.LSTM(H, activation="softsign", recurrent_activation=None, **told),
+        layers.LSTM(H, activation=None, use_bias=False, **told),
+        layers.LSTM(H, go_backwards=True, **told),
+        layers.Bidirectional(layers.LSTM(H, **gates, **told)),
+        layers.Bidirectional(layers.LSTM(D, **told)),
+        layers.RNN(layers.LSTMCell(H, activation="softsign"), **told),
+        layers.GRU(H, go_backwards=True, **told),
+        layers.GRU(H, use_bias=False, **told),
+        layers.Bidirectional(layers.GRU(H, use_bias=False, **told)),
+        layers.GRU(H, reset_after=False, **told),
+        layers.GRU(H, reset_after=False, use_bias=False, **told),
+        layers.Bidirectional(layers.GRU(H, reset_after=False, **told)),
+        layers.SimpleRNN(H, **told),
+        layers.SimpleRNN(H, activation="relu", use_bias=False, go_backwards=True, **told),
+        layers.Bidirectional(layers.SimpleRNN(H, activation="sigmoid", **told)),
+    ):
+        kind = type(layer).__name__
+        yield {"kind": kind, "config": trimmed(layer.get_config())} | run_keras(kind, layer)
+
+
+def trimmed(config):
+    """Return a configuration without what only matters before or while a layer is trained."""
+    aside = ("initializer", "regularizer", "constraint", "name", "build_config")
+    kept = {k: v for k, v in config.items() if not k.endswith(aside) or k == "class_name"}
+    return {k: trimmed(v) if isinstance(v, dict) else v for k, v in kept.items()}
+
+
 def run_onnx(name, op_type, attributes, *, peephole=False, lengths=None):
     ways = 2 if attributes.get("direction") == "bidirectional" else 1
     gates = {"LSTM": 4, "GRU": 3, "RNN": 1}[op_type]
@@ -150,6 +183,7 @@ def main():
             run_onnx("LSTM lengths", "LSTM", {"direction": "bidirectional"}, lengths=[5, 2, 3]),
         ],
         "written": list(written()),
+        "keras_layers": list(keras_layers()),
     }
     text = json.dumps(document, default=shortened, separators=(",", ":"))
     for first in ("name", "kind"):
