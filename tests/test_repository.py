@@ -17,7 +17,8 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 # Modules that nothing outside the package imports.
 INNER = {"engine.matrices", "engine.lstm_kernel", "engine.step_kernel", "engine.arguments", "cli",
-         "experiments.command"}  # fmt: skip
+         "experiments.command", "interop.common", "interop.keras_settings",
+         "interop.onnx_model"}  # fmt: skip
 # What the book is taught with; the rest of the package is the engine.
 TEACHING = {"tasks", "pretrained", "figures", "widgets", "experiments", "inspect"}
 
