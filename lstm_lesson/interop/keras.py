@@ -183,7 +183,7 @@ def _is_bidirectional(weights, size: int, told: bool | None) -> bool:
             raise ValueError(f"bidirectional: expected {2 * size} arrays, got {size}")
         return False
     D, H = len(weights[0]), len(weights[1])
-    if told is False or (told is None and len(weights[size]) == H != D):
+    if told is False or (told is None and np.shape(weights[size])[:1] == (H,) != (D,)):
         raise ValueError(f"weights: expected one layer at a time, got {len(weights)} arrays")
     if told is None and D == H:
         raise ValueError(

@@ -145,7 +145,8 @@ def from_onnx(op_type, attributes=None, W=None, R=None, B=None, P=None, *, name=
 def to_onnx(layer: Stack) -> OnnxOperator:
     """Return the ONNX operator of a layer; ``from_onnx(*to_onnx(layer))`` gives back the same.
 
-    Our one bias goes into the input half of B, and zeros into the other.
+    Our one bias goes into the input half of B, and zeros into the other. A layer with `batch_first`
+    has ``layout=1``, which ONNX Runtime doesn't run on a CPU.
 
     Raises
     ------

@@ -160,6 +160,7 @@ def test_values_are_those_of_the_functions_that_take_them(operator, expected):
             activations("HardSigmoid", "Tanh", "Tanh", alpha=[0.3], beta=[0.5]),
             r"expected \(0.2, 0.5\) or \(0.16666666666666666, 0.5\) for HardSigmoid",
         ),
+        (activations("HardSigmoid", "Tanh", "Tanh", alpha=[0.1667]), r"got \(0.1667, 0.5\)"),
         (activations("HardSigmoid", "Tanh", "Tanh", alpha=[0.2, 1]), r"no more values .*\[1\]"),
         (activations("Sigmoid", "Tanh", "Tanh", beta=[0.5]), r"activation_beta: .*\[0.5\]"),
     ],
