@@ -21,10 +21,10 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+from lstm_lesson.engine.matrices import step_product  # noqa: E402
 
 from lstm_lesson import LSTM, LSTMState, interop  # noqa: E402
-from lstm_lesson.engine.matrices import step_product  # noqa: E402
-from lstm_lesson.engine.sequence import lstm_backward, lstm_forward  # noqa: E402
+from lstm_lesson.engine.loop import lstm_backward, lstm_forward  # noqa: E402
 
 RESULTS = Path(__file__).parents[1] / "results"
 SHAPES = [  # (T, B, D, H)

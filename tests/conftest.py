@@ -1,8 +1,26 @@
 """Settings and fixtures that all tests share."""
 
+import pytest
 from browser import address, chromium, look, open_tab, visit  # noqa: F401
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
+
+from lstm_lesson.engine import loop
 
 # The same cases on every machine, and no failure because a machine is slow.
-settings.register_profile("book", deadline=None, derandomize=True, max_examples=60)
+settings.register_profile(
+    "book",
+    deadline=None,
+    derandomize=True,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 settings.load_profile("book")
+
+
+@pytest.fixture(params=["compiled", "arrays"])
+def either_loop(request, monkeypatch):
+    """Run a test with the compiled loops, and again as if Numba weren't installed."""
+    if request.param == "arrays":
+        monkeypatch.setattr(loop, "_compiled", lambda: None)
+    elif loop._compiled() is None:
+        pytest.skip("needs Numba")

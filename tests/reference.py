@@ -4,8 +4,8 @@ Written with torch tensors only so that autograd gives the gradients; no `torch.
 and nothing of `lstm_lesson` but a layer's options and parameters. Sources: Hochreiter and
 Schmidhuber 1997 and Gers et al. 2000 (the cell), Gers et al. 2002 (peepholes), Sak et al. 2014
 (projection), Greff et al. 2017 (coupled gates, removed gates, full gate recurrence), the ONNX
-operator specification (clip, as ONNX Runtime reads it), Cho et al. 2014 as PyTorch documents it
-(GRU).
+operator specification (clip, as ONNX Runtime reads it; the GRU's two resets), Cho et al. 2014 as
+PyTorch documents it (GRU).
 """
 
 import torch
@@ -25,8 +25,8 @@ def lstm_step(layer, p, x, state):
     h, c = state
     H = layer.hidden_size
 
-    def clip(z):
-        return z if layer.cell_clip is None else torch.clamp(z, -layer.cell_clip, layer.cell_clip)
+    def clip(z, bound=layer.clip):
+        return z if bound is None else torch.clamp(z, -bound, bound)
 
     def pre(gate):
         rows = slice(gate * H, (gate + 1) * H)
@@ -43,7 +43,7 @@ def lstm_step(layer, p, x, state):
     if layer.couple_input_forget:
         f = 1 - i
     g = ACTIVATIONS[layer.cell_activation](clip(pre(2)))
-    c = f * c + i * g
+    c = clip(f * c + i * g, layer.cell_clip)
     o = one if "o" in layer.remove_gates else sigma(clip(pre(3) + peephole(2, c)))
     h = o * ACTIVATIONS[layer.hidden_activation](c)
     return (p["weight_hr"] @ h if layer.proj_size else h), c
@@ -57,10 +57,12 @@ def gru_step(layer, p, x, state):
     u = [p["weight_hh"][rows] @ h for rows in blocks]
     if layer.bias:
         w = [a + p["bias"][rows] for a, rows in zip(w, blocks, strict=True)]
+    if layer.bias and layer.reset_after:
         u[2] = u[2] + p["bias_hn"]
     sigma, tanh = ACTIVATIONS["sigmoid"], ACTIVATIONS["tanh"]
     r, z = sigma(w[0] + u[0]), sigma(w[1] + u[1])
-    n = tanh(w[2] + r * u[2])
+    before = p["weight_hh"][blocks[2]] @ (r * h)
+    n = tanh(w[2] + (r * u[2] if layer.reset_after else before))
     return ((1 - z) * n + z * h,)
 
 

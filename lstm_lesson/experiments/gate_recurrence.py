@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lstm_lesson.engine.activations import sigmoid_derivative
+from lstm_lesson.engine.equations import LSTMCell
 from lstm_lesson.engine.layers import LSTM
-from lstm_lesson.engine.variants import LSTMCell
 
 
 class GateRecurrentState(NamedTuple):
@@ -27,36 +28,35 @@ class GateRecurrentState(NamedTuple):
 class GateRecurrentCell(LSTMCell):
     """The plain LSTM cell, with ``R [i, f, o]_prev`` added to the pre-activations of i, f, o.
 
-    ``params["weight_gg"]`` is R, (..., 3H, 3H). State and cache have a third and a second part,
+    ``params["weight_gg"]`` is R, (3H, 3H). State and what is kept have a third and a second part,
     the gates: after the step and before it.
     """
 
     def forward(self, z_x, z_h, state, params):
-        """Return the new state ``(h, c, gates)`` and the cache, of it and of the gates before."""
+        """Return the new state ``(h, c, gates)`` and what is kept, with the gates before."""
         h, c, before = state
         H = c.shape[-1]
-        from_gates = before @ params["weight_gg"].swapaxes(-1, -2)
+        from_gates = before @ params["weight_gg"].T
         z = z_x + z_h
-        z[..., : 2 * H] += from_gates[..., : 2 * H]
-        z[..., 3 * H :] += from_gates[..., 2 * H :]
-        (h, c), parts = super().forward(z, 0, (h, c), params)
-        return (h, c, np.concatenate([parts.i, parts.f, parts.o], axis=-1)), (parts, before)
+        z[:, : 2 * H] += from_gates[:, : 2 * H]
+        z[:, 3 * H :] += from_gates[:, 2 * H :]
+        (h, c), kept = super().forward(z, 0, (h, c), params)
+        _, i, f, _, o, _ = kept
+        return (h, c, np.concatenate([i, f, o], axis=-1)), (kept, before)
 
-    def backward(self, d_state, cache, params):
+    def backward(self, d_state, kept, params):
         """Return ``d_z_x, d_z_h``, the direct gradients of the old state, and of the extras."""
-        parts, before = cache
-        d_z, _, d_direct, extras = super().backward(d_state, parts, params)
-        H = parts.c.shape[-1]
-        d_sum = np.concatenate([d_z[..., : 2 * H], d_z[..., 3 * H :]], axis=-1)  # of i, f, o
-        extras["weight_gg"] = d_sum.swapaxes(-1, -2) @ before
+        kept, before = kept
+        c_prev, i, f, _, o, _ = kept
+        d_h, d_c, d_gates = d_state
+        d_z, _, d_direct, extras = super().backward((d_h, d_c), kept, params)
+        H = c_prev.shape[-1]
+        # What comes through the next step's gates reaches i, f, o beside the step's own ways.
+        for gate, place, d in zip((i, f, o), (0, H, 3 * H), np.split(d_gates, 3, -1), strict=True):
+            d_z[:, place : place + H] += d * sigmoid_derivative(gate)
+        d_sum = np.concatenate([d_z[:, : 2 * H], d_z[:, 3 * H :]], axis=-1)  # of i, f, o
+        extras["weight_gg"] = d_sum.T @ before
         return d_z, d_z, (*d_direct, d_sum @ params["weight_gg"]), extras
-
-    def gradients(self, d_state, parts, params):
-        """Return the total derivatives ``(d_i, d_f, d_g, d_o, d_c, d_h)``, (..., B, H) each."""
-        *d_state, d_gates = d_state
-        d_i, d_f, d_g, d_o, d_c, d_h = super().gradients(d_state, parts, params)
-        next_i, next_f, next_o = np.split(d_gates, 3, axis=-1)  # through the next step's gates
-        return d_i + next_i, d_f + next_f, d_g, d_o + next_o, d_c, d_h
 
 
 class GateRecurrentLSTM(LSTM):
@@ -78,7 +78,8 @@ class GateRecurrentLSTM(LSTM):
     def _extra_shapes(self):
         return {"weight_gg": (3 * self.hidden_size, 3 * self.hidden_size)}
 
-    def _cell(self):
+    def cell(self):
+        """Return the cell that the layer runs."""
         return GateRecurrentCell()
 
     def _state_sizes(self):

@@ -9,7 +9,7 @@ import numpy as np
 
 from lstm_lesson import interop
 from lstm_lesson.engine.arguments import check_rng
-from lstm_lesson.engine.stack import Stack
+from lstm_lesson.engine.recurrent import RecurrentLayer
 
 DIFFERENCES_TOLERANCE = 1e-7  # a central difference with step 1e-5 keeps about 9 digits in float64
 AUTOGRAD_TOLERANCE = 1e-12  # rounding alone; sums of many terms lose a few digits of 16
@@ -150,7 +150,9 @@ def compare(
     )
 
 
-def check(layer: Stack, x: np.ndarray, lengths=None, *, autograd: bool = True, rng=0) -> Table:
+def check(
+    layer: RecurrentLayer, x: np.ndarray, lengths=None, *, autograd: bool = True, rng=0
+) -> Table:
     """Check every gradient that `layer.backward` returns, for random gradients arriving everywhere.
 
     The loss is a random weighted sum of every output and of every final state, from a random

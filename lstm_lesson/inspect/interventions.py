@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from lstm_lesson.engine.arguments import check_array, check_choice, check_number, check_size
-from lstm_lesson.engine.cells import LSTMState, lstm_step
+from lstm_lesson.engine.equations import LSTMState
 from lstm_lesson.engine.layers import LSTM
+from lstm_lesson.engine.step import lstm_step
 from lstm_lesson.inspect.tracing import LSTMTrace
 
 
@@ -48,7 +49,7 @@ def run(layer, x: np.ndarray, holds: Sequence[Hold] = ()) -> LSTMTrace:
     if not isinstance(layer, LSTM):
         raise TypeError(f"layer: expected an LSTM of this package, got {type(layer).__name__}")
     H, D = layer.hidden_size, layer.input_size
-    if any(getattr(layer, name) != default for name, default in layer.DEFAULTS.items()):
+    if layer.given().keys() - {"dtype"}:
         raise ValueError(f"layer: expected a plain LSTM({D}, {H}), got {layer}")
     check_array("x", x, ("T", "B", D), layer.dtype)
     for what, unit, value, start, stop in holds:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from typing import NamedTuple
 
 import numpy as np
 
 from lstm_lesson import interop
-from lstm_lesson.engine.sequence import in_order
-from lstm_lesson.engine.stack import Stack
-from lstm_lesson.engine.step_kernel import StepKernel
-from lstm_lesson.engine.variants import GRUCell, LSTMCell, RNNCell
+from lstm_lesson.engine.equations import GRUCell, LSTMCell, LSTMOptionsCell, RNNCell
+from lstm_lesson.engine.loop import ArrayLoop, in_order
+from lstm_lesson.engine.recurrent import RecurrentLayer
 
 
 class LSTMTrace(NamedTuple):
@@ -78,9 +76,9 @@ def trace(
 
     Introduced in chapter 12.
     """
-    if not isinstance(model, Stack):
+    if not isinstance(model, RecurrentLayer):
         model = interop.from_torch(model)
-    if type(model._cell()) not in _KINDS:
+    if type(model.cell()) not in _KINDS:
         name = type(model).__name__
         raise TypeError(f"model: expected an LSTM, GRU or RNN, got {name}")
     if not -model.num_layers <= layer < model.num_layers:
@@ -89,42 +87,29 @@ def trace(
     if direction not in range(directions):
         raise ValueError(f"direction: expected one of {list(range(directions))}, got {direction}")
     x, state, d_output, d_state = (_array(a) for a in (x, state, d_output, d_state))
-    recorders = []
-
-    def kernel():
-        recorders.append(_Recorder(model._cell()))
-        return StepKernel(recorders[-1])
-
-    model = copy.copy(model)
-    model._kernel = kernel
-    output, _, cache = model.forward(x, state, lengths)
+    output, _, cache = model.forward(x, state, lengths, loop=ArrayLoop)
     n = (layer % model.num_layers) * directions + direction
-    recorder, run = recorders[n], cache.runs[n]
-    traced = _stack(recorder.kind, recorder.values, run)
+    cell, params, _ = cache.runs[n].weights
+    kept = [step for segment in cache.runs[n].segments for step in segment.kept]
+    kind = _KINDS[type(cell)]
+    values = [cell.values(after, more) for _, after, more in kept]
+    traced = _stack(kind, values, cache.runs[n])
     if d_output is None and d_state is None:
         return traced
-    model.backward(np.zeros_like(output) if d_output is None else d_output, cache, d_state)
-    return traced._replace(gradients=_stack(recorder.kind, recorder.gradients[::-1], run))
+    record = {}
+    d_output = np.zeros_like(output) if d_output is None else d_output
+    model.backward(d_output, cache, d_state, record=record)
+    steps = zip(reversed(record[n]), kept, strict=True)
+    gradients = [cell.gradients(d_after, more, params) for d_after, (_, _, more) in steps]
+    return traced._replace(gradients=_stack(kind, gradients, cache.runs[n]))
 
 
-_KINDS = {LSTMCell: LSTMTrace, GRUCell: GRUTrace, RNNCell: RNNTrace}
-
-
-class _Recorder:
-    """A cell that writes down what it does; its steps are those of its one run."""
-
-    def __init__(self, cell):
-        self.cell, self.values, self.gradients = cell, [], []
-        self.kind = _KINDS[type(cell)]
-
-    def forward(self, z_x, z_h, state, params):
-        state, cache = self.cell.forward(z_x, z_h, state, params)
-        self.values.append(self.cell.values(state, cache))
-        return state, cache
-
-    def backward(self, d_state, cache, params):
-        self.gradients.append(self.cell.gradients(d_state, cache, params))
-        return self.cell.backward(d_state, cache, params)
+_KINDS = {
+    LSTMCell: LSTMTrace,
+    LSTMOptionsCell: LSTMTrace,
+    GRUCell: GRUTrace,
+    RNNCell: RNNTrace,
+}
 
 
 def _stack(kind, steps, run):

@@ -13,7 +13,7 @@ import numpy as np
 
 from lstm_lesson.engine.arguments import check_array, check_choice, check_flag
 from lstm_lesson.engine.layers import GRU, LSTM, RNN
-from lstm_lesson.engine.stack import Stack
+from lstm_lesson.engine.recurrent import RecurrentLayer
 from lstm_lesson.interop.common import check_lacking
 from lstm_lesson.interop.keras_settings import Settings, check_class, read, version_of
 
@@ -160,7 +160,7 @@ def to_keras(layer: LSTM | GRU | RNN) -> list[np.ndarray]:
     return weights
 
 
-def _sizes(weights) -> tuple[type[Stack], int, int]:
+def _sizes(weights) -> tuple[type[RecurrentLayer], int, int]:
     """Return the kind of layer, its input size and its hidden size."""
     recurrent = check_array("weights[1]", weights[1], ("H", "gates * H"))
     H = recurrent.shape[0]

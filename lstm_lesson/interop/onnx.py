@@ -14,7 +14,7 @@ import numpy as np
 
 from lstm_lesson.engine.arguments import check_array, check_choice
 from lstm_lesson.engine.layers import GRU, LSTM, RNN
-from lstm_lesson.engine.stack import Stack
+from lstm_lesson.engine.recurrent import RecurrentLayer
 from lstm_lesson.interop.common import check_lacking
 from lstm_lesson.interop.onnx_model import read
 
@@ -54,7 +54,9 @@ class OnnxOperator(NamedTuple):
     P: np.ndarray | None  # (directions, 3H)
 
 
-def from_onnx(op_type, attributes=None, W=None, R=None, B=None, P=None, *, name=None) -> Stack:
+def from_onnx(
+    op_type, attributes=None, W=None, R=None, B=None, P=None, *, name=None
+) -> RecurrentLayer:
     """Return a layer that computes what an ONNX operator does.
 
     Parameters
@@ -103,7 +105,7 @@ def from_onnx(op_type, attributes=None, W=None, R=None, B=None, P=None, *, name=
         raise ValueError(f"hidden_size: expected {H} as in R, got {attributes['hidden_size']}")
     options = _activations(op_type, attributes, ways)
     if op_type == "LSTM":
-        options["cell_clip"] = attributes.get("clip")
+        options["clip"] = attributes.get("clip")
         options["couple_input_forget"] = bool(attributes.get("input_forget", 0))
         options["peephole"] = P is not None
     elif P is not None:
@@ -142,7 +144,7 @@ def from_onnx(op_type, attributes=None, W=None, R=None, B=None, P=None, *, name=
     return layer
 
 
-def to_onnx(layer: Stack) -> OnnxOperator:
+def to_onnx(layer: RecurrentLayer) -> OnnxOperator:
     """Return the ONNX operator of a layer; ``from_onnx(*to_onnx(layer))`` gives back the same.
 
     Our one bias goes into the input half of B, and zeros into the other. A layer with `batch_first`
@@ -156,11 +158,11 @@ def to_onnx(layer: Stack) -> OnnxOperator:
         If it has several layers or an option that the operator lacks.
     """
     op_type = type(layer).__name__
-    if op_type not in _ROLES or not isinstance(layer, Stack):
+    if op_type not in _ROLES or not isinstance(layer, RecurrentLayer):
         raise TypeError(f"layer: expected an LSTM, GRU or RNN, got {op_type}")
     roles = _ROLES[op_type]
     allowed = ("bias", "batch_first", "bidirectional", "reverse", *roles)
-    check_lacking(layer, "ONNX", (*allowed, "cell_clip", "couple_input_forget", "peephole"))
+    check_lacking(layer, "ONNX", (*allowed, "clip", "couple_input_forget", "peephole"))
     _, order = _OPERATORS[op_type]
     back = tuple(int(k) for k in np.argsort(order))
     suffixes = ("_l0", "_l0_reverse") if layer.bidirectional else ("_l0",)
@@ -181,8 +183,8 @@ def to_onnx(layer: Stack) -> OnnxOperator:
         attributes["linear_before_reset"] = 1
     if op_type == "LSTM":
         attributes["input_forget"] = int(layer.couple_input_forget)
-        if layer.cell_clip is not None:
-            attributes["clip"] = layer.cell_clip
+        if layer.clip is not None:
+            attributes["clip"] = layer.clip
     B = P = None
     if layer.bias:
         b_hh = {suffix: np.zeros(len(order) * H, layer.dtype) for suffix in suffixes}

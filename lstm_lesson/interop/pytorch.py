@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lstm_lesson.engine.layers import GRU, LSTM, RNN
-from lstm_lesson.engine.stack import Stack
+from lstm_lesson.engine.recurrent import RecurrentLayer
 from lstm_lesson.interop.common import check_lacking
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _KINDS = {  # name in both libraries to our class and the options beyond the sha
 }
 
 
-def from_torch(module: torch.nn.Module) -> Stack:
+def from_torch(module: torch.nn.Module) -> RecurrentLayer:
     """Return a layer with the options and a copy of the weights of a PyTorch module.
 
     Parameters
@@ -112,7 +112,7 @@ def _weights_of(module, cell: bool) -> dict[str, torch.Tensor]:
             each.training = mode
 
 
-def to_torch(layer: Stack) -> torch.nn.LSTM | torch.nn.GRU | torch.nn.RNN:
+def to_torch(layer: RecurrentLayer) -> torch.nn.LSTM | torch.nn.GRU | torch.nn.RNN:
     """Return a PyTorch module with the options and a copy of the weights of a layer.
 
     Its ``bias_hh`` is zero (but for the GRU's candidate), so `from_torch` of it gives back the same
@@ -128,7 +128,7 @@ def to_torch(layer: Stack) -> torch.nn.LSTM | torch.nn.GRU | torch.nn.RNN:
     import torch
 
     kind = type(layer).__name__
-    if kind not in _KINDS or not isinstance(layer, Stack):
+    if kind not in _KINDS or not isinstance(layer, RecurrentLayer):
         raise TypeError(f"layer: expected an lstm_lesson.LSTM, GRU or RNN, got {kind}")
     extra = _KINDS[kind][1]
     check_lacking(layer, "PyTorch", (*_SHARED, *extra))

@@ -6,6 +6,7 @@ networkx, which are free under the BSD licence beside the weights. Introduced in
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,8 +58,18 @@ class CharacterModel(NamedTuple):
         return softmax_cross_entropy(self.head.forward(output[:, 0])[0], encode(text[1:]))[0]
 
 
+def plain(text: str) -> str:
+    """Return a text with "\\n" at each end of a line, and four spaces for each tab."""
+    if not isinstance(text, str):
+        raise TypeError(f"text: expected a str, got {text!r}")
+    return re.sub(r"\r\n?", "\n", text).replace("\t", "    ")
+
+
 def encode(text: str) -> np.ndarray:
-    """Return the place of each character in `ALPHABET`, (T,); others count as question marks."""
+    """Return the place of each character in `ALPHABET`, (T,); others count as question marks.
+
+    So do tabs and "\\r": a text that may have them goes through `plain` first.
+    """
     if not isinstance(text, str) or not text:
         raise ValueError(f"text: expected at least one character, got {text!r}")
     unknown = ALPHABET.index("?")

@@ -1,4 +1,58 @@
-// What every widget starts with; lstm_lesson/widgets/base.py puts it before the widget's own file.
+// What every widget starts with; lstm_lesson/widgets/base.py puts it before the widget's own file,
+// and the constants in capitals that no script defines before both: NAMES, "i" ... "h" to what they
+// are called, and those that the widget's Python module hands over.
+
+const LETTERS = ["i", "f", "g", "o", "c", "h"]; // gates, in the order of the weights, and states
+const GATES = LETTERS.slice(0, 4);
+
+// ---- Arithmetic ----
+
+const within = (value, low, high) => Math.min(high, Math.max(low, value));
+
+const sigmoid = (z) => {
+  const e = Math.exp(-Math.abs(z));
+  return (z >= 0 ? 1 : e) / (1 + e);
+};
+
+// bias + weight x. The weight, (R, N), is flat, row by row; x, (N), may also be the place of the 1
+// in a vector that is 0 elsewhere.
+function affine(bias, weight, x) {
+  const z = new Float64Array(bias);
+  const N = weight.length / z.length;
+  for (let r = 0; r < z.length; r++) {
+    let sum = z[r];
+    if (typeof x === "number") sum += weight[r * N + x];
+    else for (let k = 0, n = r * N; k < N; k++, n++) sum += weight[n] * x[k];
+    z[r] = sum;
+  }
+  return z;
+}
+
+// One step of H units, as lstm_step of the package's engine. `held(name, k, value)`, if given,
+// returns what unit k has for the value of a gate or state.
+function lstmStep(net, x, before, held = (name, k, value) => value) {
+  const H = before.c.length;
+  const z = affine(affine(net.bias, net.weight_ih, x), net.weight_hh, before.h); // (4H)
+  const [i, f, g, o, c, tanh_c, h] = Array.from({ length: 7 }, () => new Float64Array(H));
+  for (let k = 0; k < H; k++) {
+    i[k] = held("i", k, sigmoid(z[k]));
+    f[k] = held("f", k, sigmoid(z[H + k]));
+    g[k] = held("g", k, Math.tanh(z[2 * H + k]));
+    o[k] = held("o", k, sigmoid(z[3 * H + k]));
+    c[k] = held("c", k, f[k] * before.c[k] + i[k] * g[k]);
+    tanh_c[k] = Math.tanh(c[k]);
+    h[k] = held("h", k, o[k] * tanh_c[k]);
+  }
+  return { i, f, g, o, c, tanh_c, h };
+}
+
+function logSoftmax(logits) {
+  const top = Math.max(...logits);
+  const log = Math.log(logits.reduce((sum, value) => sum + Math.exp(value - top), 0));
+  return logits.map((value) => value - top - log);
+}
+
+// ---- Elements ----
 
 // Create an element: make("button", {type: "button", onclick: f}, "Next").
 function make(tag, attributes = {}, ...children) {
@@ -23,6 +77,18 @@ function furnish(element, attributes, children) {
     element.dataset.lmSuppressShortcuts = "true";
   return element;
 }
+
+const button = (text, onclick, more = {}) =>
+  make("button", { type: "button", onclick, ...more }, text);
+
+const group = (label, ...children) =>
+  make("div", { class: "controls", role: "group", "aria-label": label }, ...children);
+
+// A caption for the eye alone; what it stands before has a name of its own.
+const dim = (text) => make("span", { class: "dim", "aria-hidden": "true" }, text);
+
+// A letter with an index: sub("c", "t").
+const sub = (letter, index) => make("span", {}, make("i", {}, letter), make("sub", {}, index));
 
 // A widget's state: get("step"), change({step: 2, unit: 0}).
 function access(model) {

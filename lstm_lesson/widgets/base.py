@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 
 import anywidget
 from ipywidgets import Layout
-from traitlets import Unicode
+from traitlets import Enum, TraitError, Unicode
 
-from lstm_lesson.figures import COLOURS
+from lstm_lesson.figures import COLOURS, NAMES
 
 HERE = Path(__file__).parent
 _numbers = itertools.count(1)
 
 
-def script(name: str) -> str:
-    """Return the module of a widget: the helpers of ``base.js``, then ``name.js``."""
+def script(name: str, **constants) -> str:
+    """Return the module of a widget: constants, the helpers of ``base.js``, then ``name.js``.
+
+    What Python and a script both need to know is written in Python alone. The constants are
+    `figures.NAMES` and those given, as JSON has them.
+    """
+    lines = [f"const {key} = {json.dumps(value)};" for key, value in constants.items()]
     parts = [HERE / "base.js", HERE / f"{name}.js"]
-    return "\n".join(part.read_text(encoding="utf-8") for part in parts)
+    texts = [part.read_text(encoding="utf-8") for part in parts]
+    return "\n".join([f"const NAMES = {json.dumps(NAMES)};", *lines, *texts])
 
 
 def style(name: str) -> str:
@@ -29,11 +36,23 @@ def style(name: str) -> str:
     return "\n".join([f".lstm-widget {{ {colours}}}", *texts])
 
 
+class WrongSetting(TraitError, ValueError):
+    """A setting that a widget can't show; traitlets takes back what was set together with it."""
+
+
+class Choice(Enum):
+    """A trait that is one of a few values, checked whenever it is set."""
+
+    def error(self, obj, value, error=None, info=None):
+        """Raise WrongSetting with what there is to choose from."""
+        raise WrongSetting(f"{self.name}: expected one of {list(self.values)}, got {value!r}")
+
+
 class LessonWidget(anywidget.AnyWidget):
     """A widget whose JavaScript does its own arithmetic, so that it needs no kernel.
 
-    A subclass sets ``_esm = script(name)`` and ``_css = style(name)``, keeps its whole state in
-    synced traits, and has
+    A subclass sets ``_esm = script(name, **constants)`` and ``_css = style(name)``, keeps its
+    whole state in synced traits, and has
 
     - ``compute()``: by the package's engine what the script's ``compute(state)`` returns,
     - ``table()``: the same for print, a few lines of at most 60 characters, in fixed digits,

@@ -8,16 +8,18 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
-from traitlets import Dict, Int, List, Unicode
+from traitlets import Dict, Int, List, Unicode, validate
 
 from lstm_lesson import trace
 from lstm_lesson.engine.layers import LSTM, Linear
-from lstm_lesson.figures import COLOURS, TALL
+from lstm_lesson.figures import COLOURS, NAMES, TALL
 from lstm_lesson.inspect.interventions import Hold, run
 from lstm_lesson.pretrained import counting
-from lstm_lesson.widgets.base import LessonWidget, script, style
+from lstm_lesson.training.losses import log_softmax
+from lstm_lesson.widgets.base import Choice, LessonWidget, WrongSetting, script, style
 
 CHOSEN = {"a_n_b_n": (0, "ab"), "brackets": (1, "()")}  # which of the ten, and its symbols
+STARTS = {"a_n_b_n": "aaaaaabbbbbb", "brackets": "(()(()))"}  # what each reads at first
 COUNTS = 0.9  # a cell whose correlation with the depth is above this is said to count
 LONGEST = 40  # symbols
 DIGITS = 4  # of the weights
@@ -54,46 +56,67 @@ class Counter(LessonWidget):
     Raises
     ------
     ValueError
-        If there is no such network, or the string has other symbols or too many.
+        If, now or later, there is no such network, the string has other symbols than its network
+        or too many, or a hold names what there isn't.
+    traitlets.TraitError
+        If a number is out of its range.
     """
 
-    _esm = script("counter")
+    _esm = script("counter", COUNTS=COUNTS, LONGEST=LONGEST, STARTS=STARTS)
     _css = style("counter")
 
     networks = Dict().tag(sync=True)
-    network = Unicode().tag(sync=True)
+    network = Choice(tuple(CHOSEN), "a_n_b_n").tag(sync=True)
     string = Unicode().tag(sync=True)
     step = Int(0, min=0).tag(sync=True)
-    unit = Int(0, min=0).tag(sync=True)
-    what = Unicode("c").tag(sync=True)
+    unit = Int(0, min=0, max=counting.UNITS - 1).tag(sync=True)
+    what = Choice(tuple(NAMES), "c").tag(sync=True)
     holds = List(Dict()).tag(sync=True)
 
-    def __init__(self, string: str = "aaaaaabbbbbb", network: str | None = None, **settings):
+    def __init__(
+        self, string: str = STARTS["a_n_b_n"], network: str | None = None, **settings
+    ) -> None:
         network = network or ("brackets" if set(string) & set("()") else "a_n_b_n")
-        if network not in CHOSEN:
-            raise ValueError(f"network must be one of {', '.join(CHOSEN)}, not {network!r}")
-        symbols = CHOSEN[network][1]
-        if set(string) - set(symbols) or len(string) > LONGEST:
-            raise ValueError(
-                f"string must be at most {LONGEST} symbols of {symbols!r}, not {string!r}"
-            )
         networks = {name: _network(name) for name in CHOSEN}
         settings = {"step": len(string)} | settings
         super().__init__(networks=networks, network=network, string=string, **settings)
 
-    def compute(self) -> dict[str, list]:
-        """Return every gate and state, (T, H), and probabilities (T, 3), as the script does."""
-        net = {key: np.array(value) for key, value in self.networks[self.network].items()}
-        H = len(net["r"])
-        layer, head = LSTM(3, H, dtype=np.float64), Linear(H, 3, dtype=np.float64)
+    @validate("string", "network")
+    def _of_its_network(self, proposal):
+        """Refuse a string that the network can't read: either may be the one that is set."""
+        text = proposal["value"] if proposal["trait"].name == "string" else self.string
+        name = proposal["value"] if proposal["trait"].name == "network" else self.network
+        symbols = CHOSEN[name][1]
+        if set(text) - set(symbols) or len(text) > LONGEST:
+            raise WrongSetting(
+                f"string: expected at most {LONGEST} symbols of {symbols!r}, got {text!r}; "
+                "for the other network set string to '' before"
+            )
+        return proposal["value"]
+
+    @validate("holds")
+    def _holds_of_this_layer(self, proposal):
+        try:
+            run(self._layer(), np.zeros((1, 1, 3)), [Hold(**hold) for hold in proposal["value"]])
+        except (TypeError, ValueError) as error:
+            raise WrongSetting(f"holds: {error}") from error
+        return proposal["value"]
+
+    def _layer(self) -> LSTM:
+        net = self.networks[self.network]
+        layer = LSTM(3, counting.UNITS, dtype=np.float64)
         for name in ("weight_ih", "weight_hh", "bias"):
             layer.parameters()[f"{name}_l0"][...] = net[name]
+        return layer
+
+    def compute(self) -> dict[str, list]:
+        """Return every gate and state, (T, H), and probabilities (T, 3), as the script does."""
+        net, head = self.networks[self.network], Linear(counting.UNITS, 3, dtype=np.float64)
         for name in ("weight", "bias"):
             head.parameters()[name][...] = net[f"head_{name}"]
-        ran = run(layer, counting.encode([self.string]).x, [Hold(**hold) for hold in self.holds])
-        logits, _ = head.forward(ran.h[:, 0])
-        p = np.exp(logits - logits.max(axis=1, keepdims=True))
-        p /= p.sum(axis=1, keepdims=True)
+        holds = [Hold(**hold) for hold in self.holds]
+        ran = run(self._layer(), counting.encode([self.string]).x, holds)
+        p = np.exp(log_softmax(head.forward(ran.h[:, 0])[0]))
         return {**{key: getattr(ran, key)[:, 0].tolist() for key in "ifgoch"}, "p": p.tolist()}
 
     def table(self) -> str:

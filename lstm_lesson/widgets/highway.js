@@ -1,11 +1,6 @@
 // Gradient highway: how much of a gradient gets back through an LSTM and a plain network. State:
 // forget_bias, scale, lag; and the sizes input_size, hidden_size, seeds, warm_up, lags.
 
-const sigmoid = (z) => {
-  const e = Math.exp(-Math.abs(z));
-  return (z >= 0 ? 1 : e) / (1 + e);
-};
-
 // Tommy Ettinger's generator of 32 bits, as in highway.py.
 function mulberry32(seed) {
   let state = seed;
@@ -62,47 +57,28 @@ function dot(a, b) {
 
 const length = (a) => Math.sqrt(dot(a, a));
 
-// z = weight x_t + scale recurrent h, for step t of the inputs x.
-function preactivations(z, weight, recurrent, scale, x, t, h, D, H) {
-  for (let row = 0; row < z.length; row++) {
-    let sum = 0;
-    for (let k = 0; k < D; k++) sum += weight[row * D + k] * x[t * D + k];
-    let back = 0;
-    for (let k = 0; k < H; k++) back += recurrent[row * H + k] * h[k];
-    z[row] = sum + scale * back;
-  }
-}
-
-// d_h of the step before: scale times recurrent transposed times d_z.
-function backThrough(recurrent, scale, d_z, H) {
+// d_h of the step before: the recurrent weight, transposed, times d_z.
+function backThrough(recurrent, d_z, H) {
   const d_h = new Float64Array(H);
   for (let row = 0; row < d_z.length; row++)
-    for (let k = 0; k < H; k++) d_h[k] += scale * recurrent[row * H + k] * d_z[row];
+    for (let k = 0; k < H; k++) d_h[k] += recurrent[row * H + k] * d_z[row];
   return d_h;
 }
 
-function followLSTM({ x, v, lstmWeight, lstmRecurrent }, bias, scale, D, H, T, lags) {
-  let h = new Float64Array(H);
-  let c = new Float64Array(H);
-  const z = new Float64Array(4 * H);
-  const steps = [];
-  for (let t = 0; t < T; t++) {
-    preactivations(z, lstmWeight, lstmRecurrent, scale, x, t, h, D, H);
-    const c_prev = c;
-    const [i, f, g, o, tanh_c] = Array.from({ length: 5 }, () => new Float64Array(H));
-    c = new Float64Array(H);
-    h = new Float64Array(H);
-    for (let k = 0; k < H; k++) {
-      i[k] = sigmoid(z[k]);
-      f[k] = sigmoid(z[H + k] + bias);
-      g[k] = Math.tanh(z[2 * H + k]);
-      o[k] = sigmoid(z[3 * H + k]);
-      c[k] = f[k] * c_prev[k] + i[k] * g[k];
-      tanh_c[k] = Math.tanh(c[k]);
-      h[k] = o[k] * tanh_c[k];
-    }
-    steps.push({ i, f, g, o, tanh_c, c_prev });
-  }
+// x, flat, as a list of its steps.
+const inputs = (x, D) =>
+  Array.from({ length: x.length / D }, (_, t) => x.subarray(t * D, t * D + D));
+
+function followLSTM({ x, v, lstmWeight, lstmRecurrent }, forgetBias, scale, D, H, lags) {
+  const bias = new Float64Array(4 * H).fill(forgetBias, H, 2 * H);
+  const weight_hh = lstmRecurrent.map((u) => scale * u);
+  const net = { weight_ih: lstmWeight, weight_hh, bias };
+  let state = { h: new Float64Array(H), c: new Float64Array(H) };
+  const steps = inputs(x, D).map((x_t) => {
+    const c_prev = state.c;
+    state = lstmStep(net, x_t, state);
+    return { ...state, c_prev };
+  });
   // Back: d_h and d_c as they arrive from the step after, and v through the forget gates alone.
   let d_h = new Float64Array(H);
   let d_c = v;
@@ -111,7 +87,7 @@ function followLSTM({ x, v, lstmWeight, lstmRecurrent }, bias, scale, D, H, T, l
   const alone = [];
   const d_z = new Float64Array(4 * H);
   for (let lag = 0; lag <= lags; lag++) {
-    const { i, f, g, o, tanh_c, c_prev } = steps[T - 1 - lag];
+    const { i, f, g, o, tanh_c, c_prev } = steps.at(-1 - lag);
     d_c = d_c.map((d, k) => d + d_h[k] * o[k] * (1 - tanh_c[k]) * (1 + tanh_c[k]));
     lstm.push(length(d_c));
     alone.push(length(path));
@@ -121,28 +97,26 @@ function followLSTM({ x, v, lstmWeight, lstmRecurrent }, bias, scale, D, H, T, l
       d_z[2 * H + k] = d_c[k] * i[k] * (1 - g[k]) * (1 + g[k]);
       d_z[3 * H + k] = d_h[k] * tanh_c[k] * o[k] * (1 - o[k]);
     }
-    d_h = backThrough(lstmRecurrent, scale, d_z, H);
+    d_h = backThrough(weight_hh, d_z, H);
     d_c = d_c.map((d, k) => d * f[k]);
     path = path.map((p, k) => p * f[k]);
   }
   return [lstm, alone];
 }
 
-function followRNN({ x, v, rnnWeight, rnnRecurrent }, scale, D, H, T, lags) {
-  let h = new Float64Array(H);
-  const states = [];
-  for (let t = 0; t < T; t++) {
-    const z = new Float64Array(H);
-    preactivations(z, rnnWeight, rnnRecurrent, scale, x, t, h, D, H);
-    h = z.map(Math.tanh);
-    states.push(h);
-  }
+function followRNN({ x, v, rnnWeight, rnnRecurrent }, scale, D, H, lags) {
+  const recurrent = rnnRecurrent.map((u) => scale * u);
+  const none = new Float64Array(H);
+  let h = none;
+  const states = inputs(x, D).map(
+    (x_t) => (h = affine(affine(none, rnnWeight, x_t), recurrent, h).map(Math.tanh))
+  );
   let d_h = v;
   const norms = [];
   for (let lag = 0; lag <= lags; lag++) {
     norms.push(length(d_h));
-    const at = states[T - 1 - lag];
-    d_h = backThrough(rnnRecurrent, scale, d_h.map((d, k) => d * (1 - at[k]) * (1 + at[k])), H);
+    h = states.at(-1 - lag);
+    d_h = backThrough(recurrent, d_h.map((d, k) => d * (1 - h[k]) * (1 + h[k])), H);
   }
   return norms;
 }
@@ -156,11 +130,12 @@ export function compute(state) {
   const key = [D, H, T, seeds].join();
   if (!networks.has(key))
     networks.set(key, Array.from({ length: seeds }, (_, n) => drawNetworks(n + 1, D, H, T)));
-  const followed = networks.get(key).map((net) => followLSTM(net, forget_bias, scale, D, H, T, lags));
+  const drawn = networks.get(key);
+  const followed = drawn.map((net) => followLSTM(net, forget_bias, scale, D, H, lags));
   return {
     lstm: followed.map((pair) => pair[0]),
     path: followed.map((pair) => pair[1]),
-    rnn: networks.get(key).map((net) => followRNN(net, scale, D, H, T, lags)),
+    rnn: drawn.map((net) => followRNN(net, scale, D, H, lags)),
   };
 }
 
@@ -195,12 +170,12 @@ function render({ model, el }) {
       label: "recurrent scale",
       // Beyond 2 the plain network is so chaotic that its numbers depend on the last digit.
       min: 0, max: 2, step: 0.05,
-      change: (value) => change({ scale: Math.min(2, Math.max(0, value)) }),
+      change: (value) => change({ scale: within(value, 0, 2) }),
     }),
     lag: field({
       label: "lag, in steps",
       min: 0, max: lags, step: 1,
-      change: (value) => change({ lag: Math.min(lags, Math.max(0, Math.round(value))) }),
+      change: (value) => change({ lag: within(Math.round(value), 0, lags) }),
     }),
   };
   const legend = make("div", { class: "controls", "aria-hidden": "true" });
@@ -208,7 +183,8 @@ function render({ model, el }) {
     const stroke = { x1: 0, x2: 30, y1: 6, y2: 6, "stroke-width": 3, "stroke-dasharray": dash };
     const line = draw("line", stroke);
     line.style.stroke = colour;
-    legend.append(make("span", { class: "key" }, draw("svg", { viewBox: "0 0 30 12" }, line), text));
+    const sample = draw("svg", { viewBox: "0 0 30 12" }, line);
+    legend.append(make("span", { class: "key" }, sample, text));
   }
   const chart = make("div", { class: "chart" });
   const words = readout();
@@ -247,13 +223,15 @@ function render({ model, el }) {
     const [left, right, top, bottom] = [46, width - 14, 8, height - 38];
     const X = (k) => left + ((right - left) * k) / lags;
     const Y = (value) => {
-      const p = Math.min(HIGH + 2, Math.max(LOW - 2, Math.log10(value || 1e-300)));
+      const p = within(Math.log10(value || 1e-300), LOW - 2, HIGH + 2);
       return bottom - ((bottom - top) * (p - LOW)) / (HIGH - LOW);
     };
-    const path = (points) => "M" + points.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join("L");
+    const point = ([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`;
+    const path = (points) => "M" + points.map(point).join("L");
     const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
-    svg.setAttribute("aria-label", `Norm of the gradient against the lag, 0 to ${lags} steps, on a logarithmic ` +
-      `axis. ${LINES.map((l) => `${l.text} ends at ${power(all[l.name][1][lags])}`).join("; ")}.`);
+    const ends = LINES.map((l) => `${l.text} ends at ${power(all[l.name][1][lags])}`).join("; ");
+    svg.setAttribute("aria-label", `Norm of the gradient against the lag, 0 to ${lags} steps, ` +
+      `on a logarithmic axis. ${ends}.`);
     const text = (x, y, content, anchor) =>
       draw("text", { x, y, "font-size": 12, "text-anchor": anchor }, content);
     for (let p = LOW; p <= HIGH; p += 4) {
@@ -272,12 +250,14 @@ function render({ model, el }) {
       const [low, median, high] = all[name].map((values) => values.map((v, k) => [X(k), Y(v)]));
       const band = draw("path", { d: path([...low, ...high.reverse()]) + "Z", opacity: 0.2 });
       band.style.fill = colour;
-      const line = draw("path", { d: path(median), fill: "none", "stroke-width": 2.5, "stroke-dasharray": dash });
+      const stroke = { fill: "none", "stroke-width": 2.5, "stroke-dasharray": dash };
+      const line = draw("path", { d: path(median), ...stroke });
       line.style.stroke = colour;
       area.append(band, line);
     }
     svg.append(area);
-    svg.append(draw("line", { x1: X(lag), x2: X(lag), y1: top, y2: bottom, stroke: "var(--ink)", "stroke-dasharray": "3 3" }));
+    const marker = { x1: X(lag), x2: X(lag), y1: top, y2: bottom, stroke: "var(--ink)" };
+    svg.append(draw("line", { ...marker, "stroke-dasharray": "3 3" }));
     for (const { name, colour } of LINES) {
       const y = Y(all[name][1][lag]);
       if (y < top || y > bottom) continue;
@@ -291,7 +271,7 @@ function render({ model, el }) {
       const box = svg.getBoundingClientRect();
       const at = ((event.clientX - box.left) / box.width) * width;
       const value = Math.round(((at - left) / (right - left)) * lags);
-      change({ lag: Math.min(lags, Math.max(0, value)) });
+      change({ lag: within(value, 0, lags) });
     };
     svg.addEventListener("pointerdown", follow);
     chart.onpointermove = (event) => chart.firstChild && follow(event);
@@ -304,7 +284,8 @@ function render({ model, el }) {
     for (const [name, control] of Object.entries(fields)) control.set(get(name));
     plot(all, lag);
     const [lstm, path, rnn] = LINES.map(({ name }) => all[name].map((values) => values[lag]));
-    table.querySelector("caption").textContent = `After ${lag} steps back, ${get("seeds")} networks each`;
+    table.querySelector("caption").textContent =
+      `After ${lag} steps back, ${get("seeds")} networks each`;
     numbers.replaceChildren(
       ...LINES.map(({ text }, n) => {
         const [low, median, high] = [lstm, path, rnn][n];
@@ -313,8 +294,8 @@ function render({ model, el }) {
       })
     );
     words.say(
-      `${lag} steps back, the LSTM still has ${power(lstm[1])} of the gradient, its cell alone would carry ` +
-        `${power(path[1])}, and the plain RNN has ${power(rnn[1])}.`
+      `${lag} steps back, the LSTM still has ${power(lstm[1])} of the gradient, its cell alone ` +
+        `would carry ${power(path[1])}, and the plain RNN has ${power(rnn[1])}.`
     );
   }
   // Once a frame, however fast a slider is dragged.

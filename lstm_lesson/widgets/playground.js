@@ -1,34 +1,21 @@
 // Gate playground: one LSTM cell of one unit. State: w, u, b (i, f, g, o), x (the inputs), h, c
 // (before the first step), pins ({step: {h, c}}, set by hand later on), step, preset, presets.
 
-const sigmoid = (z) => {
-  const e = Math.exp(-Math.abs(z));
-  return (z >= 0 ? 1 : e) / (1 + e);
-};
-
-// Every number of every step, by the equations of chapter 3. `pins` overrule what a step is handed.
+// Every number of every step. `pins` overrule what a step is handed.
 export function compute({ w, u, b, x, h, c, pins = {} }) {
+  const net = { weight_ih: w, weight_hh: u, bias: b };
   return x.map((x_t, t) => {
     const h_prev = pins[t]?.h ?? h;
     const c_prev = pins[t]?.c ?? c;
-    const z = [0, 1, 2, 3].map((k) => w[k] * x_t + u[k] * h_prev + b[k]);
-    const [i, f, o] = [0, 1, 3].map((k) => sigmoid(z[k]));
-    const g = Math.tanh(z[2]);
-    const kept = f * c_prev;
-    const added = i * g;
-    c = kept + added;
-    const tanh_c = Math.tanh(c);
-    h = o * tanh_c;
-    return { x: x_t, h_prev, c_prev, z, i, f, g, o, kept, added, c, tanh_c, h };
+    const step = lstmStep(net, [x_t], { h: [h_prev], c: [c_prev] });
+    const values = Object.fromEntries(Object.entries(step).map(([name, [one]]) => [name, one]));
+    const { i, f, g } = values;
+    ({ h, c } = values);
+    return { x: x_t, h_prev, c_prev, kept: f * c_prev, added: i * g, ...values };
   });
 }
 
-const GATES = ["i", "f", "g", "o"];
-const NAMES = { i: "input gate", f: "forget gate", g: "candidate", o: "output gate" };
-
-const sub = (letter, index) => make("span", {}, make("i", {}, letter), make("sub", {}, index));
-
-// ---- The diagram: lstm_lesson.diagrams.cell_diagram, drawn here ----
+// ---- The diagram: lstm_lesson.figures.diagrams.cell_diagram, drawn here ----
 
 function diagram() {
   const Y = (y) => 8.6 - y; // heights as in Python, where they count upwards
@@ -50,8 +37,9 @@ function diagram() {
   };
   const head = (x, y, dx, dy, colour) => {
     const [px, py] = [-dy * 0.22, dx * 0.22];
-    const d = `M${x},${Y(y)}L${x - dx * 0.5 + px},${Y(y - dy * 0.5 + py)}L${x - dx * 0.5 - px},${Y(y - dy * 0.5 - py)}Z`;
-    svg.append(draw("path", { d, fill: colour }));
+    const [ex, ey] = [x - dx * 0.5, y - dy * 0.5];
+    const points = [[x, y], [ex + px, ey + py], [ex - px, ey - py]].map(([x, y]) => [x, Y(y)]);
+    svg.append(draw("polygon", { points: points.join(" "), fill: colour }));
   };
   const fill = (key) => `var(--fill-${key})`;
   const text = (x, y, content, size, anchor = "middle") => {
@@ -73,7 +61,9 @@ function diagram() {
     return rect;
   };
 
-  box(7.1, 4.2, 11.1, 8.5, { rx: 0.6, fill: "var(--panel)", stroke: "var(--faint)", "stroke-width": 0.04 });
+  const inked = { fill: "var(--paper)", stroke: "var(--ink)", "stroke-width": 0.05 };
+  const faint = { fill: "var(--panel)", stroke: "var(--faint)", "stroke-width": 0.04 };
+  box(7.1, 4.2, 11.1, 8.5, { rx: 0.6, ...faint });
   const ink = "var(--line)";
   wire("c_prev", fill("c"), [0.75, top], [at.f, top]);
   wire("kept", fill("c"), [at.f, top], [at.g, top]);
@@ -100,11 +90,12 @@ function diagram() {
   wire("h", fill("h"), [out, low], [out, bus], [13.3, bus]);
   head(13.6, bus, 1, 0, fill("h"));
 
-  for (const [x, y, sign] of [[at.f, top, "×"], [at.g, meet, "×"], [at.g, top, "+"], [out, low, "×"]]) {
-    svg.append(draw("circle", { cx: x, cy: Y(y), r, fill: "var(--paper)", stroke: "var(--ink)", "stroke-width": 0.05 }));
+  const products = [[at.f, top], [at.g, meet], [out, low]].map((place) => [...place, "×"]);
+  for (const [x, y, sign] of [...products, [at.g, top, "+"]]) {
+    svg.append(draw("circle", { cx: x, cy: Y(y), r, ...inked }));
     text(x, y, sign, 0.8);
   }
-  box(out, 6.05, 1.7, 0.85, { fill: "var(--paper)", stroke: "var(--ink)", "stroke-width": 0.05 });
+  box(out, 6.05, 1.7, 0.85, inked);
   text(out, 6.05, "tanh", 0.6);
 
   const levels = {};
@@ -158,32 +149,36 @@ function strip(go) {
   function update(steps, current) {
     const width = 282 / steps.length;
     const parts = [];
-    const rows = [["x", "var(--line)", 22], ["c", "var(--fill-c)", 62], ["h", "var(--fill-h)", 102]];
     const middle = (t) => 34 + width * (t + 0.5);
-    parts.push(
-      draw("rect", { x: 34 + width * current, y: 2, width, height: 122, rx: 3, fill: "var(--panel)", stroke: "var(--accent)" })
-    );
+    const rect = (attributes) => parts.push(draw("rect", attributes));
+    const place = { x: 34 + width * current, y: 2, width, height: 122, rx: 3 };
+    rect({ ...place, fill: "var(--panel)", stroke: "var(--accent)" });
+    const rows = [["x", "line", 22], ["c", "fill-c", 62], ["h", "fill-h", 102]];
     for (const [key, colour, y] of rows) {
       const largest = Math.max(1, ...steps.map((s) => Math.abs(s[key])));
-      parts.push(draw("line", { x1: 34, x2: 316, y1: y, y2: y, stroke: "var(--line)", "stroke-width": 0.6 }));
-      const name = draw("text", { x: 4, y: y + 4, "font-size": 13 }, draw("tspan", { "font-style": "italic" }, key));
-      name.append(draw("tspan", { "font-size": 9, dy: 3 }, "t"));
-      parts.push(name);
+      const zero = { x1: 34, x2: 316, y1: y, y2: y, "stroke-width": 0.6 };
+      parts.push(draw("line", { ...zero, stroke: "var(--line)" }));
+      const letter = draw("tspan", { "font-style": "italic" }, key);
+      const index = draw("tspan", { "font-size": 9, dy: 3 }, "t");
+      parts.push(draw("text", { x: 4, y: y + 4, "font-size": 13 }, letter, index));
       steps.forEach((s, t) => {
         const height = (16 * Math.abs(s[key])) / largest;
-        const bar = { x: middle(t) - width * 0.32, width: width * 0.64, y: s[key] > 0 ? y - height : y, height };
-        parts.push(draw("rect", { ...bar, fill: colour, opacity: t <= current ? 1 : 0.35 }));
+        const bar = { x: middle(t) - width * 0.32, width: width * 0.64, height };
+        const [top, opacity] = [s[key] > 0 ? y - height : y, t <= current ? 1 : 0.35];
+        rect({ ...bar, y: top, fill: `var(--${colour})`, opacity });
       });
     }
-    steps.forEach((_, t) =>
-      parts.push(draw("rect", { x: 34 + width * t, y: 0, width, height: 126, fill: "transparent", onclick: () => go(t) }))
-    );
+    const touch = { y: 0, width, height: 126, fill: "transparent" };
+    steps.forEach((_, t) => rect({ ...touch, x: 34 + width * t, onclick: () => go(t) }));
     svg.replaceChildren(...parts);
     const words = steps.map((s) => show(s.c)).join(", ");
-    svg.setAttribute("aria-label", `The memory c after each of the ${steps.length} steps: ${words}.`);
+    const label = `The memory c after each of the ${steps.length} steps: ${words}.`;
+    svg.setAttribute("aria-label", label);
   }
   return { element: svg, update };
 }
+
+const PARAMETERS = { w: "weight of the input", u: "weight of the hidden state", b: "bias" };
 
 function render({ model, el }) {
   const { get, change } = access(model);
@@ -196,24 +191,24 @@ function render({ model, el }) {
   const fields = {};
   const add = (key, options) => (fields[key] = field(options)).element;
 
-  const presets = make("div", { class: "controls", role: "group", "aria-label": "Presets" });
-  presets.append(make("span", { class: "dim", "aria-hidden": "true" }, "Presets"));
-  const buttons = get("presets").map(({ name, ...values }) => {
-    const onclick = () => change({ ...values, pins: {}, step: 0, preset: name });
-    const button = make("button", { type: "button", onclick }, name);
-    presets.append(button);
-    return [name, button];
-  });
+  const buttons = get("presets").map(({ name, ...values }) => [
+    name,
+    button(name, () => change({ ...values, pins: {}, step: 0, preset: name })),
+  ]);
+  const presets = group("Presets", dim("Presets"), ...buttons.map(([, element]) => element));
 
-  const back = make("button", { type: "button", onclick: () => change({ step: get("step") - 1 }) }, "← Previous");
-  const next = make("button", { type: "button", onclick: () => change({ step: get("step") + 1 }) }, "Next →");
-  const reset = make("button", { type: "button", onclick: () => change({ step: 0, pins: {} }) }, "Reset");
+  const back = button("← Previous", () => change({ step: get("step") - 1 }));
+  const next = button("Next →", () => change({ step: get("step") + 1 }));
+  const reset = button("Reset", () => change({ step: 0, pins: {} }));
   const where = make("span", { class: "dim" });
-  const stepping = make("div", { class: "controls", role: "group", "aria-label": "Steps" }, back, next, reset, where);
+  const stepping = group("Steps", back, next, reset, where);
 
-  const list = make("input", { type: "text", autocomplete: "off", class: "list", "aria-label": "Inputs, one number a step" });
+  const list = make("input", {
+    type: "text", autocomplete: "off", class: "list", "aria-label": "Inputs, one number a step",
+  });
+  const numbers = () => list.value.trim().split(/[\s,;]+/).map(parse);
   list.addEventListener("input", () => {
-    const x = list.value.trim().split(/[\s,;]+/).map(parse);
+    const x = numbers();
     const good = x.length <= 16 && x.every((value) => value !== null);
     if (!good) list.setAttribute("aria-invalid", "true");
     else change({ x, step: Math.min(get("step"), x.length - 1), preset: "" });
@@ -223,8 +218,9 @@ function render({ model, el }) {
   // Before the first step h and c are the initial state; later, setting one pins it there.
   const before = (key) => (value) => {
     const t = get("step");
+    const pins = get("pins");
     if (t === 0) change({ [key]: value, preset: "" });
-    else change({ pins: { ...get("pins"), [t]: { ...get("pins")[t], [key]: value } }, preset: "" });
+    else change({ pins: { ...pins, [t]: { ...pins[t], [key]: value } }, preset: "" });
   };
   const moment = make(
     "fieldset",
@@ -237,7 +233,7 @@ function render({ model, el }) {
         label: "input x of this step",
         caption: sub("x", "t"),
         min: -3, max: 3, step: 0.1,
-        change: (value) => change({ x: replaced(get("x"), get("step"), value), preset: "" }),
+        change: (x_t) => change({ x: replaced(get("x"), get("step"), x_t), preset: "" }),
       }),
       add("h", {
         label: "hidden state h before this step",
@@ -258,7 +254,7 @@ function render({ model, el }) {
   GATES.forEach((gate, k) => {
     const name = make("div", { class: `gate gate-${gate}` }, NAMES[gate]);
     const trio = make("div", { class: "three", role: "group", "aria-label": NAMES[gate] }, name);
-    for (const [key, what] of [["w", "weight of the input"], ["u", "weight of the hidden state"], ["b", "bias"]])
+    for (const [key, what] of Object.entries(PARAMETERS))
       trio.append(
         add(key + gate, {
           label: `${NAMES[gate]}, ${what}`,
@@ -270,9 +266,12 @@ function render({ model, el }) {
     weights.append(trio);
   });
 
-  const inputs = make("label", { class: "controls" }, make("span", { class: "dim" }, "Inputs"), list);
-  const frame = make("section", { class: "lstm-widget playground", "aria-label": "Gate playground" });
-  frame.append(presets, cell.element, words.element, stepping, bars.element, inputs, moment, weights);
+  const inputs = make("label", { class: "controls" }, dim("Inputs"), list);
+  const frame = make(
+    "section",
+    { class: "lstm-widget playground", "aria-label": "Gate playground" },
+    presets, cell.element, words.element, stepping, bars.element, inputs, moment, weights
+  );
   el.append(frame);
 
   function refresh() {
@@ -290,21 +289,21 @@ function render({ model, el }) {
       fields[`u${gate}`].set(u[k]);
       fields[`b${gate}`].set(b[k]);
     });
-    for (const [name, button] of buttons)
-      button.setAttribute("aria-pressed", String(name === get("preset")));
+    for (const [name, element] of buttons)
+      element.setAttribute("aria-pressed", String(name === get("preset")));
     where.textContent = `Step ${t + 1} of ${x.length}`;
     back.disabled = t === 0;
     next.disabled = t === x.length - 1;
     if (document.activeElement !== list) {
       list.value = x.map((value) => String(value)).join(", ");
       list.removeAttribute("aria-invalid");
-    } else if (list.value.trim().split(/[\s,;]+/).every((part) => parse(part) !== null))
-      list.removeAttribute("aria-invalid");
+    } else if (numbers().every((value) => value !== null)) list.removeAttribute("aria-invalid");
     const pinned = Object.keys(pins[t] ?? {}).join(" and ");
     words.say(
-      `Step ${t + 1} of ${x.length}. The forget gate, ${show(s.f)}, keeps ${show(s.kept)} of the memory ` +
-        `${show(s.c_prev)}. The input gate, ${show(s.i)}, times the candidate, ${show(s.g)}, adds ` +
-        `${show(s.added)}. The memory is now ${show(s.c)}; the output gate, ${show(s.o)}, shows ${show(s.h)}.` +
+      `Step ${t + 1} of ${x.length}. The forget gate, ${show(s.f)}, keeps ${show(s.kept)} of the ` +
+        `memory ${show(s.c_prev)}. The input gate, ${show(s.i)}, times the candidate, ` +
+        `${show(s.g)}, adds ${show(s.added)}. The memory is now ${show(s.c)}; the output gate, ` +
+        `${show(s.o)}, shows ${show(s.h)}.` +
         (pinned ? ` Before this step you set ${pinned} by hand; Reset undoes it.` : "")
     );
   }

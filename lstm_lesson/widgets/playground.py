@@ -7,9 +7,10 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
-from traitlets import Dict, Float, Int, List, Unicode
+from traitlets import Dict, Enum, Float, Int, List, Unicode
 
-from lstm_lesson.engine.cells import LSTMState, lstm_step
+from lstm_lesson.engine.equations import LSTMState
+from lstm_lesson.engine.step import lstm_step
 from lstm_lesson.figures.diagrams import CELL, cell_diagram
 from lstm_lesson.widgets.base import LessonWidget, script, style
 
@@ -58,14 +59,16 @@ class GatePlayground(LessonWidget):
     preset : one of `PRESETS`, the settings to start from: "worked example" (chapter 3's), "keep",
         "forget", "overwrite", "count" or "leak".
     settings : traits to set differently: ``w``, ``u`` and ``b``, four numbers each in the order
-        i, f, g, o; ``x``, 1 to 16 inputs; ``h`` and ``c``, the initial state; ``step``,
-        the step that is shown, from 0; ``pins``, ``{"2": {"c": 1.0}}`` for a state that is set by
-        hand before a later step.
+        i, f, g, o; ``x``, 1 to 16 inputs; ``h`` and ``c``, the initial state; ``step``, the step
+        that is shown, from 0 (beyond the end it is the last); ``pins``, ``{"2": {"c": 1.0}}`` for
+        a state that is set by hand before a later step.
 
     Raises
     ------
     ValueError
         If there is no such preset.
+    traitlets.TraitError
+        If a setting, now or later, is of another kind or out of its range.
     """
 
     _esm = script("playground")
@@ -77,7 +80,8 @@ class GatePlayground(LessonWidget):
     x = List(Float(), minlen=1, maxlen=16).tag(sync=True)
     h = Float().tag(sync=True)
     c = Float().tag(sync=True)
-    pins = Dict().tag(sync=True)
+    # JSON has text for keys: by any other the script and compute() would read different settings.
+    pins = Dict(Dict(Float(), Enum(("h", "c"))), Unicode()).tag(sync=True)
     step = Int(0, min=0).tag(sync=True)
     preset = Unicode().tag(sync=True)
     # A list: a notebook file sorts the names of a dict.
@@ -117,5 +121,5 @@ class GatePlayground(LessonWidget):
     def figure(self) -> Figure:
         """Draw the cell at the step that is shown, as the widget does."""
         figure, ax = plt.subplots(figsize=CELL)
-        cell_diagram(ax, self.compute()[self.step])
+        cell_diagram(ax, self.compute()[min(self.step, len(self.x) - 1)])
         return figure

@@ -1,36 +1,16 @@
 // Reader: the trained character model on any text. State: text, gate ("i" ... "h"), sort, unit,
 // cursor, shown, and weights, {name: {shape, rows, scale}}: 8-bit rows and a scale each, in base64.
+// From reader.py: ALPHABET, PROPERTIES, UNSORTED and MOST.
 
-const ALPHABET = "\n" + Array.from({ length: 95 }, (_, n) => String.fromCharCode(32 + n)).join("");
 const PLACES = new Map([...ALPHABET].map((character, place) => [character, place]));
-const V = ALPHABET.length;
-const QUANTITIES = {
-  i: "input gate",
-  f: "forget gate",
-  g: "candidate",
-  o: "output gate",
-  c: "cell state",
-  h: "hidden state",
-};
-const PROPERTIES = [
-  "line position",
-  "indentation",
-  "bracket depth",
-  "in quotes",
-  "in a comment",
-  "word position",
-  "space",
-];
-const UNSORTED = "unit number";
-const MOST = 600;
 
-const sigmoid = (z) => {
-  const e = Math.exp(-Math.abs(z));
-  return (z >= 0 ? 1 : e) / (1 + e);
-};
+// Line ends and tabs as the model knows them; reader.py does the same.
+const plain = (text) => text.replace(/\r\n?/g, "\n").replaceAll("\t", "    ");
 
-// What isn't in the alphabet reads as a question mark.
-const known = (text) => Array.from(text, (character) => (PLACES.has(character) ? character : "?"));
+// What isn't in the alphabet reads as a question mark. A character is a code point here, as in
+// Python, not a unit of UTF-16.
+const known = (text) =>
+  Array.from(plain(text), (character) => (PLACES.has(character) ? character : "?"));
 
 const bytes = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 
@@ -40,8 +20,8 @@ function decode({ shape, rows, scale }) {
   if (!decoded.has(rows)) {
     const whole = new Int8Array(bytes(rows).buffer);
     const scales = new DataView(bytes(scale).buffer);
-    const width = shape[1];
-    const values = Float64Array.from(whole, (w, n) => w * scales.getFloat32(4 * Math.floor(n / width), true));
+    const row = (n) => Math.floor(n / shape[1]);
+    const values = Float64Array.from(whole, (w, n) => w * scales.getFloat32(4 * row(n), true));
     if (decoded.size > 20) decoded.clear();
     decoded.set(rows, values);
   }
@@ -52,46 +32,25 @@ function decode({ shape, rows, scale }) {
 // (V). What the text before had at its beginning is taken over: typing at the end costs one step.
 let lastRun = { characters: [], gates: null, logits: [], bias: "" };
 function read(characters, weights) {
-  const [W, U, b, head, headBias] = ["weight_ih", "weight_hh", "bias", "head_weight", "head_bias"].map((name) =>
-    decode(weights[name])
-  );
-  const H = b.length / 4;
+  const net = Object.fromEntries(Object.entries(weights).map(([name, w]) => [name, decode(w)]));
   let same = 0;
   if (lastRun.bias === weights.bias.rows)
     while (same < characters.length && characters[same] === lastRun.characters[same]) same++;
   const gates = {};
-  for (const name of Object.keys(QUANTITIES)) gates[name] = same ? lastRun.gates[name].slice(0, same) : [];
+  for (const name of LETTERS) gates[name] = same ? lastRun.gates[name].slice(0, same) : [];
   const logits = lastRun.logits.slice(0, same);
-  let h = gates.h[same - 1] ?? new Float64Array(H);
-  let c = gates.c[same - 1] ?? new Float64Array(H);
-  const z = new Float64Array(4 * H);
+  const none = new Float64Array(net.bias.length / 4);
+  let state = { h: gates.h[same - 1] ?? none, c: gates.c[same - 1] ?? none };
   for (const character of characters.slice(same)) {
-    const code = PLACES.get(character);
-    for (let r = 0; r < 4 * H; r++) {
-      let sum = b[r] + W[r * V + code];
-      for (let k = 0, n = r * H; k < H; k++, n++) sum += U[n] * h[k];
-      z[r] = sum;
-    }
-    const i = z.slice(0, H).map(sigmoid);
-    const f = z.slice(H, 2 * H).map(sigmoid);
-    const g = z.slice(2 * H, 3 * H).map(Math.tanh);
-    const o = z.slice(3 * H).map(sigmoid);
-    c = c.map((old, k) => f[k] * old + i[k] * g[k]);
-    h = c.map((value, k) => o[k] * Math.tanh(value));
-    for (const [name, row] of Object.entries({ i, f, g, o, c, h })) gates[name].push(row);
-    const scores = new Float64Array(V);
-    for (let r = 0; r < V; r++) {
-      let sum = headBias[r];
-      for (let k = 0, n = r * H; k < H; k++, n++) sum += head[n] * h[k];
-      scores[r] = sum;
-    }
-    logits.push(scores);
+    state = lstmStep(net, PLACES.get(character), state);
+    for (const name of LETTERS) gates[name].push(state[name]);
+    logits.push(affine(net.head_bias, net.head_weight, state.h));
   }
   lastRun = { characters, gates, logits, bias: weights.bias.rows };
   return lastRun;
 }
 
-// What can be counted of each character, as lstm_lesson.characters.properties does.
+// What can be counted of each character, as properties of lstm_lesson.pretrained.characters.
 function properties(characters) {
   const found = Object.fromEntries(PROPERTIES.map((name) => [name, []]));
   const count = (marks, character) => (marks.includes(character) ? 1 : 0);
@@ -108,7 +67,10 @@ function properties(characters) {
       quote = startsWith(character.repeat(3), n) ? character.repeat(3) : character;
       [skip, inside] = [quote.length - 1, true];
     } else if (!comment && character === "#") comment = true;
-    else if (!comment) depth = Math.max(0, depth + count("([{", character) - count(")]}", character));
+    else if (!comment) {
+      const change = count("([{", character) - count(")]}", character);
+      depth = Math.max(0, depth + change);
+    }
     comment = comment && character !== "\n";
     line = character === "\n" ? 0 : line + 1;
     blank = character === "\n" || (blank && character === " ");
@@ -135,12 +97,6 @@ function correlation(a, b) {
   return spread > 1e-12 ? ab / a.length / spread : 0;
 }
 
-function logSoftmax(logits) {
-  const top = Math.max(...logits);
-  const log = Math.log(logits.reduce((sum, value) => sum + Math.exp(value - top), 0));
-  return logits.map((value) => value - top - log);
-}
-
 // Everything that is shown, as Reader.compute() of reader.py.
 export function compute({ text, gate, sort, cursor, weights }) {
   const characters = known(text);
@@ -164,7 +120,7 @@ export function compute({ text, gate, sort, cursor, weights }) {
 
 const LINE = 58; // heights in pixels: of the line that follows a unit,
 const SURPRISE = 14; // of the bars below it,
-const LETTERS = 18; // of the text;
+const LETTER = 18; // of the text;
 const CELL = 9; // and the width of a character
 const HEIGHTS = { 16: 10, 32: 8, 64: 5, 128: 4 }; // units shown: pixels a unit
 
@@ -185,8 +141,8 @@ const css = (rgb, alpha = 1) => `rgba(${rgb.map(Math.round).join(",")},${alpha})
 
 function paint(canvas, frame, { characters, found, gate, unit, cursor, shown }) {
   if (!frame.isConnected) return; // not on the page yet, and so without its colours
-  const [T, height] = [characters.length, HEIGHTS[shown] ?? 8];
-  const top = LINE + SURPRISE + LETTERS;
+  const [T, height] = [characters.length, HEIGHTS[shown]];
+  const top = LINE + SURPRISE + LETTER;
   const units = found.order.slice(0, shown);
   const [width, tall] = [T * CELL, top + units.length * height];
   const ratio = Math.min(2, window.devicePixelRatio || 1);
@@ -219,7 +175,8 @@ function paint(canvas, frame, { characters, found, gate, unit, cursor, shown }) 
 
   // The unit that is followed, as a line.
   const scale = closed ? 1 : largest(unit);
-  const y = (value) => (closed ? LINE - 4 - (value / scale) * (LINE - 8) : LINE / 2 - (value / scale) * (LINE / 2 - 4));
+  const [floor, room] = closed ? [LINE - 4, LINE - 8] : [LINE / 2, LINE / 2 - 4];
+  const y = (value) => floor - (value / scale) * room;
   context.strokeStyle = css(dim, 0.6);
   context.beginPath();
   context.moveTo(0, y(0));
@@ -255,55 +212,81 @@ function paint(canvas, frame, { characters, found, gate, unit, cursor, shown }) 
   if (place >= 0) context.strokeRect(1, top + place * height - 0.5, width - 2, height + 1);
 }
 
+// A select whose options, [value, name], set `key`; `read` makes the value of the option's text.
+function choice(label, options, key, change, read = String) {
+  const select = make("select", { "aria-label": label });
+  select.append(...options.map(([value, name]) => make("option", { value }, name)));
+  select.addEventListener("change", () => change({ [key]: read(select.value) }));
+  return { element: make("label", { class: "choice" }, dim(label), select), select };
+}
+
 function render({ model, el }) {
   const { get, change } = access(model);
-  const choice = (label, options, key, convert = (value) => value) => {
-    const select = make("select", { "aria-label": label });
-    select.append(...options.map(([value, name]) => make("option", { value }, name)));
-    select.addEventListener("change", () => change({ [key]: convert(select.value) }));
-    const element = make("label", { class: "choice" }, make("span", { class: "dim", "aria-hidden": "true" }, label), select);
-    return { element, select };
+  const typed = make("textarea", {
+    "aria-label": "Text to read", rows: 7,
+    spellcheck: "false", autocapitalize: "off", autocomplete: "off",
+  });
+  const area = make("label", { class: "typed" }, dim(`Text, up to ${MOST} characters`), typed);
+  // The code points before the caret and those after it.
+  const parts = () => {
+    const at = typed.selectionStart;
+    const halves = [typed.value.slice(0, at), typed.value.slice(at)];
+    return halves.map((half) => Array.from(plain(half)));
   };
-
-  const typed = make("textarea", { "aria-label": "Text to read", rows: 7, spellcheck: "false", autocapitalize: "off", autocomplete: "off", maxlength: MOST });
-  const area = make("label", { class: "typed" }, make("span", { class: "dim", "aria-hidden": "true" }, `Text, up to ${MOST} characters`), typed);
   typed.addEventListener("input", () => {
-    const empty = typed.value === "";
-    if (empty) typed.setAttribute("aria-invalid", "true");
+    // Of what is typed or pasted, as much as there is room for. A maxlength would count an emoji
+    // twice.
+    const [before, after] = parts();
+    const kept = before.slice(0, Math.max(0, MOST - after.length)).join("");
+    const text = kept + after.slice(0, MOST).join("");
+    if (text !== typed.value) {
+      typed.value = text;
+      typed.setSelectionRange(kept.length, kept.length);
+    }
+    if (text === "") typed.setAttribute("aria-invalid", "true");
     else {
       typed.removeAttribute("aria-invalid");
-      change({ text: typed.value, cursor: caret() });
+      change({ text, cursor: caret() });
     }
   });
   // Before the caret stands the character that the model has just read.
-  const caret = () => {
-    const before = Array.from(typed.value.slice(0, typed.selectionStart)).length;
-    return Math.max(0, Math.min(before, Array.from(typed.value).length) - 1);
+  const caret = () => Math.max(0, parts()[0].length - 1);
+  const follow = () => {
+    if (get("text") === typed.value && caret() !== get("cursor")) change({ cursor: caret() });
   };
-  const follow = () => get("text") === typed.value && caret() !== get("cursor") && change({ cursor: caret() });
   typed.addEventListener("click", follow);
   typed.addEventListener("keyup", follow);
 
-  const gate = choice("Show", Object.entries(QUANTITIES).map(([key, name]) => [key, `${name} ${key}`]), "gate");
-  const sort = choice("Sort units by", [...PROPERTIES, UNSORTED].map((name) => [name, name]), "sort");
-  const shown = choice("Units shown", Object.keys(HEIGHTS).map((n) => [n, n]), "shown", Number);
-  const unit = choice("Follow unit", [], "unit", Number);
-  const controls = make("div", { class: "controls" }, gate.element, sort.element, shown.element, unit.element);
+  const quantities = LETTERS.map((key) => [key, `${NAMES[key]} ${key}`]);
+  const sorts = [...PROPERTIES, UNSORTED].map((name) => [name, name]);
+  const counts = Object.keys(HEIGHTS).map((n) => [n, n]);
+  const gate = choice("Show", quantities, "gate", change);
+  const sort = choice("Sort units by", sorts, "sort", change);
+  const shown = choice("Units shown", counts, "shown", change, Number);
+  const unit = choice("Follow unit", [], "unit", change, Number);
+  const selects = [gate, sort, shown, unit].map(({ element }) => element);
+  const controls = make("div", { class: "controls" }, ...selects);
 
   const canvas = make("canvas", { role: "img" });
-  const help = "Left and right arrow keys move along the text, up and down arrow keys from unit to unit.";
-  const map = make("div", { class: "map", tabindex: 0, role: "group", "aria-label": `Map of units and characters. ${help}` }, canvas);
+  const help =
+    "Left and right arrow keys move along the text, up and down arrow keys from unit to unit.";
+  const named = { role: "group", "aria-label": `Map of units and characters. ${help}` };
+  const map = make("div", { class: "map", tabindex: 0, ...named }, canvas);
   const legend = make("p", { class: "legend dim" });
   const words = readout();
   const list = make("ol", { class: "guesses", "aria-label": "Likeliest next characters" });
-  const frame = make("section", { class: "lstm-widget reader", "aria-label": "Reader of a trained network" });
   const caption = make("p", { class: "caption" });
-  frame.append(area, controls, map, legend, words.element, caption, list);
+  const frame = make(
+    "section",
+    { class: "lstm-widget reader", "aria-label": "Reader of a trained network" },
+    area, controls, map, legend, words.element, caption, list
+  );
   el.append(frame);
 
   let state = null; // what is on the screen
   function refresh() {
-    const values = Object.fromEntries(["text", "gate", "sort", "cursor", "unit", "shown", "weights"].map((key) => [key, get(key)]));
+    const keys = ["text", "gate", "sort", "cursor", "unit", "shown", "weights"];
+    const values = Object.fromEntries(keys.map((key) => [key, get(key)]));
     const found = compute(values);
     const characters = known(values.text);
     const cursor = Math.min(values.cursor, characters.length - 1);
@@ -316,23 +299,32 @@ function render({ model, el }) {
     const labels = found.order.map((k) => `${k}${r(k)}`);
     if (unit.select.dataset.labels !== labels.join()) {
       unit.select.dataset.labels = labels.join();
-      unit.select.replaceChildren(...found.order.map((k, n) => make("option", { value: k }, labels[n])));
+      const options = found.order.map((k, n) => make("option", { value: k }, labels[n]));
+      unit.select.replaceChildren(...options);
     }
     unit.select.value = String(values.unit);
     paint(canvas, frame, state);
-    const name = QUANTITIES[values.gate];
+    const name = NAMES[values.gate];
     const number = found.gates[values.gate][cursor][values.unit];
     canvas.setAttribute(
       "aria-label",
-      `${name} of the first ${Math.min(values.shown, labels.length)} units at each of ${characters.length} characters, ` +
-        `and of unit ${values.unit} as a line. The line below says the value at the cursor.`
+      `${name} of the first ${Math.min(values.shown, labels.length)} units at each of ` +
+        `${characters.length} characters, and of unit ${values.unit} as a line. ` +
+        "The line below says the value at the cursor."
     );
+    const scales = "ifo".includes(values.gate)
+      ? "Pale: 0, full colour: 1."
+      : "Coloured: above zero, grey: below; each unit on its own scale.";
     legend.textContent =
-      ("ifo".includes(values.gate) ? "Pale: 0, full colour: 1." : "Coloured: above zero, grey: below; each unit on its own scale.") +
-      ` Grey bars: how unlikely the model found each character. ${help}`;
-    const tracks = values.sort === UNSORTED ? "" : ` Its correlation with “${values.sort}” over this text is ${show(found.scores[values.unit])}.`;
+      `${scales} Grey bars: how unlikely the model found each character. ${help}`;
+    const score = show(found.scores[values.unit]);
+    const tracks =
+      values.sort === UNSORTED
+        ? ""
+        : ` Its correlation with “${values.sort}” over this text is ${score}.`;
     words.say(
-      `Character ${cursor + 1} of ${characters.length}: ${spoken(characters[cursor])}. Unit ${values.unit}, ${name}: ${show(number)}.${tracks}`
+      `Character ${cursor + 1} of ${characters.length}: ${spoken(characters[cursor])}. ` +
+        `Unit ${values.unit}, ${name}: ${show(number)}.${tracks}`
     );
     caption.textContent = `Likeliest after ${visible(characters[cursor])}, with probabilities:`;
     list.replaceChildren(
@@ -340,7 +332,10 @@ function render({ model, el }) {
         const bar = make("span", { class: "bar", "aria-hidden": "true" });
         bar.style.width = `${Math.round(100 * p)}%`;
         const letter = make("span", { class: "letter" }, visible(character));
-        return make("li", { "aria-label": `${spoken(character)}: ${show(p)}` }, letter, make("span", { class: "track" }, bar), make("span", { class: "p" }, show(p)));
+        const track = make("span", { class: "track" }, bar);
+        const share = make("span", { class: "p" }, show(p));
+        const label = `${spoken(character)}: ${show(p)}`;
+        return make("li", { "aria-label": label }, letter, track, share);
       })
     );
   }
@@ -348,8 +343,9 @@ function render({ model, el }) {
   // Keep the cursor in sight of who moves it here.
   const reveal = () => {
     const left = state.cursor * CELL;
+    const right = left - map.clientWidth;
     if (left < map.scrollLeft + 2 * CELL) map.scrollLeft = left - 4 * CELL;
-    else if (left > map.scrollLeft + map.clientWidth - 3 * CELL) map.scrollLeft = left - map.clientWidth + 5 * CELL;
+    else if (right > map.scrollLeft - 3 * CELL) map.scrollLeft = right + 5 * CELL;
   };
   map.addEventListener("keydown", (event) => {
     const { characters, cursor, found } = state;
@@ -370,10 +366,11 @@ function render({ model, el }) {
   });
   canvas.addEventListener("click", (event) => {
     const box = canvas.getBoundingClientRect();
-    const cursor = Math.floor(((event.clientX - box.left) / box.width) * state.characters.length);
-    const row = Math.floor((event.clientY - box.top - LINE - SURPRISE - LETTERS) / (HEIGHTS[state.shown] ?? 8));
-    const chosen = row >= 0 ? state.found.order[row] : undefined;
-    change({ cursor: Math.max(0, Math.min(state.characters.length - 1, cursor)), unit: chosen ?? state.unit });
+    const T = state.characters.length;
+    const across = Math.floor(((event.clientX - box.left) / box.width) * T);
+    const down = event.clientY - box.top - LINE - SURPRISE - LETTER;
+    const unit = down < 0 ? undefined : state.found.order[Math.floor(down / HEIGHTS[state.shown])];
+    change({ cursor: within(across, 0, T - 1), unit: unit ?? state.unit });
   });
 
   // The canvas has the page's colours in it: paint it again when they change.

@@ -9,18 +9,17 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
-from traitlets import Dict, Int, Unicode
+from traitlets import Dict, Int, Unicode, validate
 
 from lstm_lesson import figures
-from lstm_lesson.engine.arguments import check_choice
 from lstm_lesson.experiments.watch_the_gates import correlation
 from lstm_lesson.pretrained import characters
 from lstm_lesson.training.losses import log_softmax
-from lstm_lesson.widgets.base import LessonWidget, script, style
+from lstm_lesson.widgets.base import Choice, LessonWidget, WrongSetting, script, style
 
-QUANTITIES = ("i", "f", "g", "o", "c", "h")
+UNITS = 128  # of the model
 UNSORTED = "unit number"
-MOST = 600  # characters
+MOST = 600  # characters, which are code points in Python as in the script
 TEXT = '''\
 def path_length(G, path, weight="weight"):
     """Return the length of a path in G."""
@@ -37,36 +36,56 @@ class Reader(LessonWidget):
 
     Parameters
     ----------
-    text : 1 to 600 characters.
+    text : 1 to 600 characters. A tab counts as four spaces, and a line may end as on any system:
+        the widget keeps the text with the model's spaces and line ends. Any other character that
+        the model doesn't know is kept, and read as a question mark.
     gate : what to show: i, f, g, o, c or h.
     sort : what to sort the units by: a name of `pretrained.characters.PROPERTIES`, for the size of
         their correlation with it, or "unit number".
-    unit : the unit to follow.
+    unit : the unit to follow, 0 to 127.
     cursor : the character at which to look, from 0; by default the last of a text that is given.
-    shown : how many units to show, the first in order.
+        Beyond the end it is the last.
+    shown : how many units to show, the first in order: 16, 32, 64 or 128.
 
     The weights are those of `pretrained.characters.load`, each row rounded to 8 bits, here and in
     the script: 130 KB instead of 254, for less than 0.001 nats a character.
+
+    Raises
+    ------
+    ValueError
+        If, now or later, the text is empty or too long or there is no such choice.
+    traitlets.TraitError
+        If a number is out of its range.
     """
 
-    _esm = script("reader")
+    _esm = script(
+        "reader",
+        ALPHABET=characters.ALPHABET,
+        PROPERTIES=characters.PROPERTIES,
+        UNSORTED=UNSORTED,
+        MOST=MOST,
+    )
     _css = style("reader")
     text = Unicode(TEXT).tag(sync=True)
-    gate = Unicode("c").tag(sync=True)
-    sort = Unicode("bracket depth").tag(sync=True)
-    unit = Int(20).tag(sync=True)
-    cursor = Int(0).tag(sync=True)
-    shown = Int(32).tag(sync=True)
+    gate = Choice(tuple(figures.NAMES), "c").tag(sync=True)
+    sort = Choice((*characters.PROPERTIES, UNSORTED), "bracket depth").tag(sync=True)
+    unit = Int(20, min=0, max=UNITS - 1).tag(sync=True)
+    cursor = Int(0, min=0).tag(sync=True)
+    shown = Choice((16, 32, 64, 128), 32).tag(sync=True)
     weights = Dict().tag(sync=True)  # name: {"shape", "rows" and "scale" in base64}
 
     def __init__(self, text: str = TEXT, **settings: Any) -> None:
-        check_choice("gate", settings.get("gate", self.gate), QUANTITIES)
-        check_choice("sort", settings.get("sort", self.sort), (*characters.PROPERTIES, UNSORTED))
-        if len(text) > MOST:
-            raise ValueError(f"text: expected at most {MOST} characters, got {len(text)}")
         self.model, weights = shipped()
-        settings.setdefault("cursor", TEXT.index(",") - 1 if text == TEXT else len(text) - 1)
+        last = len(characters.plain(text)) - 1
+        settings.setdefault("cursor", TEXT.index(",") - 1 if text == TEXT else max(0, last))
         super().__init__(text=text, weights=weights, **settings)
+
+    @validate("text")
+    def _readable(self, proposal):
+        text = characters.plain(proposal["value"])
+        if not 1 <= len(text) <= MOST:
+            raise WrongSetting(f"text: expected 1 to {MOST} characters, got {len(text)}")
+        return text
 
     def compute(self) -> dict[str, Any]:
         """Return what the script does of its state.
@@ -91,7 +110,7 @@ class Reader(LessonWidget):
         p = np.exp(log_p[min(self.cursor, len(text) - 1)])
         best = np.argsort(-p, kind="stable")[:5]
         return {
-            "gates": {key: getattr(traced, key) for key in QUANTITIES},
+            "gates": {key: getattr(traced, key) for key in figures.NAMES},
             "scores": scores,
             "order": order,
             "guesses": [(characters.ALPHABET[k], float(p[k])) for k in best],
@@ -126,7 +145,7 @@ class Reader(LessonWidget):
 
 def known(text: str) -> str:
     """Return a text as the model reads it: with a question mark for what isn't in its alphabet."""
-    return "".join(characters.ALPHABET[k] for k in characters.encode(text or " "))
+    return "".join(characters.ALPHABET[k] for k in characters.encode(characters.plain(text)))
 
 
 @functools.cache

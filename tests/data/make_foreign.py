@@ -139,7 +139,7 @@ def written():
             turned = dict(zip(roles, names[k:] + names[:k], strict=False))
             yield run_written("LSTM", turned | way)
             yield run_written("RNN", {"nonlinearity": name} | way)
-        yield run_written("LSTM", {"peephole": True, "cell_clip": 0.5} | way)
+        yield run_written("LSTM", {"peephole": True, "clip": 0.5} | way)
         yield run_written("LSTM", {"couple_input_forget": True, "bias": False} | way)
         yield run_written("GRU", way)
         yield run_written("GRU", {"bias": False} | way)

@@ -1,3 +1,5 @@
+"""Experiments: run, kept, killed in the middle and gone on with, and read by the command."""
+
 import os
 import random
 import shutil

@@ -1,3 +1,5 @@
+"""The card of the repeated experiments of 1997: its verdicts and what it says of the rows."""
+
 from types import SimpleNamespace
 
 import pytest

@@ -1,3 +1,5 @@
+"""Networks of 1997 trained side by side: the paper's cell, and each run as if alone."""
+
 import json
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""An LSTM with gates and states held: what depends on them follows, and nothing else."""
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal

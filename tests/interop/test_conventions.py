@@ -678,7 +678,7 @@ def test_the_calls_are_those_of_the_package():
 
 
 OPTIONS = {
-    "peepholes": {"peephole": True}, "clip": {"cell_clip": 1.0},
+    "peepholes": {"peephole": True}, "clip": {"clip": 1.0},
     "coupled gates": {"couple_input_forget": True}, "projection": {"proj_size": 2},
 }  # fmt: skip
 

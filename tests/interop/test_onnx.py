@@ -70,7 +70,7 @@ def test_every_activation_was_written_in_every_role_and_every_way():
     st.sampled_from([{}, {"reverse": True}, {"bidirectional": True}]),
     st.fixed_dictionaries(
         {"peephole": st.booleans(), "couple_input_forget": st.booleans()}
-        | {"cell_clip": st.sampled_from([None, 0.5])}
+        | {"clip": st.sampled_from([None, 0.5])}
         | {"gate_activation": st.sampled_from(sorted(ACTIVATIONS))}
         | {"hidden_activation": st.sampled_from(sorted(ACTIVATIONS))}
     ),

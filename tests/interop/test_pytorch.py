@@ -45,7 +45,13 @@ def test_what_is_taken_and_what_is_returned_are_copies(kind):
 
 @pytest.mark.parametrize(
     "option",
-    [{"peephole": True}, {"reverse": True}, {"cell_clip": 1.0}, {"remove_gates": ("o",)}],
+    [
+        {"peephole": True},
+        {"reverse": True},
+        {"clip": 1.0},
+        {"cell_clip": 1.0},
+        {"remove_gates": ("o",)},
+    ],
 )
 def test_options_that_torch_lacks_are_refused(option):
     with pytest.raises(ValueError, match=f"PyTorch has no {next(iter(option))}"):

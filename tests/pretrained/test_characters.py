@@ -83,6 +83,12 @@ def test_encode():
             characters.encode(wrong)
 
 
+def test_plain_text_has_one_kind_of_line_end_and_no_tab():
+    assert characters.plain("a\r\n\tb\r\r\n\n") == "a\n    b\n\n\n"
+    with pytest.raises(TypeError, match="text: expected a str, got None"):
+        characters.plain(None)
+
+
 def test_properties_of_a_text():
     found = characters.properties(TEXT)
     assert tuple(found) == characters.PROPERTIES

@@ -1,3 +1,5 @@
+"""The two languages that need a counter, and the networks trained on them."""
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal

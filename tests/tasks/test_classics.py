@@ -1,3 +1,5 @@
+"""The tasks of the papers: shapes, what is trivial, and strings of the Reber grammar."""
+
 import numpy as np
 import pytest
 

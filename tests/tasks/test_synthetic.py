@@ -1,3 +1,5 @@
+"""The synthetic tasks: shapes, seeds, shortest lags and how a prediction is scored."""
+
 import math
 
 import numpy as np

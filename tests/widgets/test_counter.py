@@ -5,45 +5,12 @@ import re
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from traitlets import TraitError
+from widget_page import TOLERANCE
 
 from lstm_lesson.pretrained import counting
 from lstm_lesson.widgets import Counter
 from lstm_lesson.widgets.counter import CHOSEN, COUNTS
-
-STATE = ("networks", "network", "string", "step", "unit", "what", "holds")
-TOLERANCE = 1e-6  # what is asked for; rounding alone stays well below it
-
-# A model as anywidget hands it to a script, and the script's own module.
-START = """async ({script, style, state}) => {
-    const file = new Blob([script], {type: "text/javascript"});
-    const module = await import(URL.createObjectURL(file));
-    const listeners = [];
-    window.state = state;
-    const model = {
-        get: key => state[key],
-        set: (key, value) => { state[key] = value; },
-        save_changes: () => listeners.forEach(listener => listener()),
-        on: (_, listener) => listeners.push(listener),
-        off: () => listeners.splice(0),
-    };
-    window.compute = module.compute;
-    document.head.append(Object.assign(document.createElement("style"), {textContent: style}));
-    window.stop = module.default.render({model, el: document.body});
-}"""
-
-
-@pytest.fixture
-def start(open_tab):
-    """``start(widget, **options) -> (tab, problems)``: the widget alone on a page."""
-
-    def start(widget, **options):
-        tab, problems = open_tab("about:", **options)
-        state = {name: getattr(widget, name) for name in STATE}
-        tab.set_content('<!doctype html><html lang="en"><title>Counter</title></html>')
-        tab.evaluate(START, {"script": widget._esm, "style": widget._css, "state": state})
-        return tab, problems
-
-    return start
 
 
 def random_counter(rng):
@@ -60,19 +27,15 @@ def random_counter(rng):
     return Counter(string, str(network), holds=holds)
 
 
-def test_script_computes_what_the_engine_does(start):
+def test_script_computes_what_the_engine_does(in_script):
     rng = np.random.default_rng(0)
-    tab, problems = start(Counter())
     for _ in range(100):
         widget = random_counter(rng)
-        state = {name: getattr(widget, name) for name in STATE}
-        theirs = tab.evaluate("state => compute(state)", state)
-        ours = widget.compute()
+        ours, theirs = widget.compute(), in_script(widget)
         assert set(ours) == set(theirs)
         for name, values in ours.items():
             assert np.shape(theirs[name]) == np.shape(values)
             assert_allclose(theirs[name], values, rtol=TOLERANCE, atol=TOLERANCE, err_msg=name)
-    assert problems == []
 
 
 @pytest.mark.parametrize("name, draw", list(counting.LANGUAGES.items()))
@@ -116,13 +79,46 @@ def test_figure_shows_six_cells_and_the_prediction():
 
 @pytest.mark.parametrize("wrong", [("abc",), ("a" * 41,), ("ab", "brackets")])
 def test_other_strings_are_refused(wrong):
-    with pytest.raises(ValueError, match="string must be at most 40 symbols of"):
+    with pytest.raises(ValueError, match="string: expected at most 40 symbols of"):
         Counter(*wrong)
 
 
 def test_other_networks_are_refused():
-    with pytest.raises(ValueError, match="network must be one of a_n_b_n, brackets"):
+    with pytest.raises(ValueError, match=r"network: expected one of \['a_n_b_n', 'brackets'\]"):
         Counter("ab", "parity")
+
+
+@pytest.mark.parametrize(
+    "name, value, message",
+    [
+        ("string", "()", "string: expected at most 40 symbols of 'ab', got '()'"),
+        ("network", "brackets", "string: expected at most 40 symbols of '()', got 'ab'"),
+        ("what", "z", "what: expected one of"),
+        ("unit", 6, "'unit' trait"),
+        ("step", -1, "'step' trait"),
+        ("holds", [dict(what="z", unit=0, value=1.0)], "holds: hold.what: expected one of"),
+        ("holds", [dict(what="c", unit=6, value=1.0)], "holds: hold.unit: expected less than"),
+        ("holds", [dict(what="c", unit=0)], "holds: .*value"),
+    ],
+)
+def test_settings_are_checked_when_they_are_set_later_too(name, value, message):
+    counter = Counter("ab")
+    before = getattr(counter, name)
+    with pytest.raises(TraitError, match=re.sub(r"[()]", r"\\\g<0>", message)):
+        setattr(counter, name, value)
+    assert getattr(counter, name) == before
+    # Also with others, as from a page: then all of it is taken back.
+    with pytest.raises(TraitError), counter.hold_trait_notifications():
+        counter.what = "h"
+        setattr(counter, name, value)
+    assert (getattr(counter, name), counter.what) == (before, "c")
+
+
+def test_the_other_network_takes_its_string_along():
+    counter = Counter("ab")
+    with counter.hold_trait_notifications():
+        counter.network, counter.string = "brackets", "()"
+    assert counter.compute() == Counter("()").compute()
 
 
 def said(tab) -> str:
@@ -130,8 +126,8 @@ def said(tab) -> str:
     return tab.locator(".readout").inner_text().replace("\N{MINUS SIGN}", "-")
 
 
-def test_driven_with_keys(start):
-    tab, problems = start(Counter("aabb"))
+def test_driven_with_keys(alone):
+    tab, problems = alone(Counter("aabb"))
     keys = tab.keyboard
     assert said(tab).startswith("Step 4 of 4, depth 0.") and "right at every step" in said(tab)
 
@@ -195,8 +191,8 @@ def test_driven_with_keys(start):
     assert problems == []
 
 
-def test_a_click_picks_a_unit_and_a_step(start):
-    tab, problems = start(Counter("aabb"), viewport={"width": 340, "height": 900})
+def test_a_click_picks_a_unit_and_a_step(alone):
+    tab, problems = alone(Counter("aabb"), viewport={"width": 340, "height": 900})
     chart = tab.get_by_role("img").first
     box = chart.bounding_box()
     chart.click(position={"x": box["width"] * 0.97, "y": box["height"] * 0.95})

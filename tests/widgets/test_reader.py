@@ -5,48 +5,24 @@ import re
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from test_widgets import TOLERANCE, plain_state, widget  # noqa: F401
+from traitlets import TraitError
+from widget_page import TOLERANCE
 
+from lstm_lesson.figures import NAMES
 from lstm_lesson.pretrained import characters
-from lstm_lesson.widgets.reader import MOST, QUANTITIES, TEXT, UNSORTED, Reader, known
+from lstm_lesson.widgets.reader import MOST, TEXT, UNITS, UNSORTED, Reader, known
 
-# What `compute` returns, with arrays that a test can be sent.
-COMPUTE = """state => {
-    const found = compute(state);
-    for (const [name, rows] of Object.entries(found.gates))
-        found.gates[name] = rows.map(row => Array.from(row));
-    return found;
-}"""
 PIECES = (  # what a text may be made of, so that every property changes
-    *"ab_Z9 ([{)]}\"'#\n\\.,=", '"""', "'''", "def ", "return x", "  # ", "    ", "é", "😀", "\t",
+    *"ab_Z9 ([{)]}\"'#\n\\.,=", '"""', "'''", "def ", "return x", "  # ", "    ", "é", "😀",
+    "\t", "\r\n", "\r",
 )  # fmt: skip
-
-
-@pytest.fixture
-def in_script(open_tab):
-    """``in_script(reader) -> values``: what its script computes for its state, in a browser."""
-    tab, problems = open_tab("about:")
-    tab.evaluate(
-        """async (text) => {
-            const file = new Blob([text], {type: "text/javascript"});
-            window.compute = (await import(URL.createObjectURL(file))).compute;
-        }""",
-        Reader()._esm,
-    )
-
-    def run(reader):
-        values = tab.evaluate(COMPUTE, plain_state(reader))
-        assert problems == []
-        return values
-
-    return run
 
 
 def random_reader(rng) -> Reader:
     text = "".join(rng.choice(PIECES, size=rng.integers(1, 40)))
     return Reader(
         text,
-        gate=str(rng.choice(QUANTITIES)),
+        gate=str(rng.choice(tuple(NAMES))),
         sort=str(rng.choice((*characters.PROPERTIES, UNSORTED))),
         cursor=int(rng.integers(len(text))),
         unit=int(rng.integers(128)),
@@ -58,7 +34,7 @@ def test_script_computes_what_the_engine_does(in_script):
     for _ in range(100):
         reader = random_reader(rng)
         ours, theirs = reader.compute(), in_script(reader)
-        for key in QUANTITIES:
+        for key in NAMES:
             assert_allclose(theirs["gates"][key], ours["gates"][key], TOLERANCE, TOLERANCE)
         assert_allclose(theirs["scores"], ours["scores"], TOLERANCE, TOLERANCE)
         # Equal but for units whose correlations are the same up to rounding.
@@ -104,21 +80,55 @@ def test_units_are_sorted_by_the_size_of_their_correlation():
 
 
 def test_what_the_model_does_not_know_is_a_question_mark():
-    assert known("é\ta\n😀") == "??a\n?"
+    assert known("é\ta\n😀") == "?    a\n?"
     assert len(Reader("é😀").compute()["surprise"]) == 2
 
 
+@pytest.mark.parametrize("text", ["\tif a:\r\n\t\tb\rc = 1\n", "\r\n\r\r\n", "é\t😀\r"])
+def test_pasted_code_reads_the_same_in_python_and_in_the_script(in_script, text):
+    reader = Reader(text)
+    spaced = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", 4 * " ")
+    assert reader.text == spaced and "?" not in known(spaced.translate({0xE9: "e", 0x1F600: "e"}))
+    assert reader.cursor == len(spaced) - 1
+    ours = reader.compute()["surprise"]
+    assert_allclose(in_script(reader)["surprise"], ours, TOLERANCE, TOLERANCE)
+    assert_allclose(in_script(reader, text=text)["surprise"], ours, TOLERANCE, TOLERANCE)
+
+
 @pytest.mark.parametrize(
-    "settings, message",
+    "name, value, message",
     [
-        ({"gate": "z"}, "gate"),
-        ({"sort": "mood"}, "sort"),
-        ({"text": "x" * (MOST + 1)}, "at most 600"),
+        ("gate", "z", "gate: expected one of"),
+        ("sort", "mood", "sort: expected one of"),
+        ("shown", 20, "shown: expected one of"),
+        ("text", "x" * (MOST + 1), "text: expected 1 to 600 characters, got 601"),
+        ("text", "\t" * 151, "text: expected 1 to 600 characters, got 604"),
+        ("text", "", "text: expected 1 to 600 characters, got 0"),
+        ("cursor", -1, "'cursor' trait"),
+        ("unit", -1, "'unit' trait"),
+        ("unit", UNITS, "'unit' trait"),
     ],
 )
-def test_wrong_settings_are_refused(settings, message):
-    with pytest.raises(ValueError, match=message):
-        Reader(**settings)
+def test_wrong_settings_are_refused_at_first_and_later(name, value, message):
+    with pytest.raises(TraitError, match=message):
+        Reader(**{name: value})
+    reader = Reader()
+    before = getattr(reader, name)
+    with pytest.raises(TraitError, match=message):
+        setattr(reader, name, value)
+    assert getattr(reader, name) == before
+
+
+def test_a_text_is_a_str():
+    with pytest.raises(TypeError, match="text: expected a str, got 5"):
+        Reader(5)
+
+
+def test_a_cursor_beyond_the_end_is_the_last(in_script):
+    reader = Reader("abc", cursor=7)
+    (ours, p), (theirs, q) = reader.compute()["guesses"][0], in_script(reader)["guesses"][0]
+    assert (ours, p) == Reader("abc").compute()["guesses"][0]
+    assert theirs == ours and q == pytest.approx(p, rel=TOLERANCE)
 
 
 def test_figure_shows_the_unit_and_the_characters():
@@ -126,6 +136,39 @@ def test_figure_shows_the_unit_and_the_characters():
     assert [label.get_text() for label in heat.get_xticklabels()] == list("def·path_l")
     assert heat.images[0].get_array().shape == (16, 10)
     assert len(line.lines[-1].get_xdata()) == 10
+
+
+# ---- Alone on a page ----
+
+
+def test_the_script_counts_characters_as_python_does(alone):
+    tab, problems = alone(Reader())
+    field = tab.get_by_label("Text to read")
+    texts = lambda: [tab.evaluate("() => state.text"), field.input_value()]  # noqa: E731
+
+    # As many as there may be of those that UTF-16 writes in two units, and no more.
+    full = MOST * "😀"
+    field.fill(full + "x")
+    assert texts() == [full, full]
+    assert tab.evaluate("() => state.cursor") == MOST - 1
+    Reader(full)
+
+    # What is typed into a full text finds no room, wherever it is.
+    full = "a" + full[3:] + "bc"
+    field.fill(full)
+    field.press("Control+Home")
+    field.press("ArrowRight")
+    field.press("x")
+    assert texts() == [full, full]
+    assert tab.evaluate("() => state.cursor") == 0
+
+    # A tab becomes four spaces where it is pasted, and the caret stands behind them.
+    field.fill("ab")
+    field.press("ArrowLeft")
+    tab.keyboard.insert_text("\tc")
+    assert texts() == ["a    cb", "a    cb"]
+    assert tab.evaluate("() => state.cursor") == 5
+    assert problems == []
 
 
 # ---- On the built page ----
@@ -150,7 +193,7 @@ def guessed(element) -> list[float]:
     return [float(p) for p in element.locator(".guesses .p").all_inner_texts()]
 
 
-def test_reader_by_keys(widget):  # noqa: F811
+def test_reader_by_keys(widget):
     element, problems = widget("Reader")
     tab = element.page
     model = Reader(sort="bracket depth", unit=20)
@@ -198,7 +241,7 @@ def test_reader_by_keys(widget):  # noqa: F811
     assert problems == []
 
 
-def test_reader_by_mouse(widget):  # noqa: F811
+def test_reader_by_mouse(widget):
     element, problems = widget("Reader")
     model = Reader(sort="bracket depth", unit=20)
     element.locator("canvas").click(position={"x": 9 * 4 + 4, "y": 90 + 8 * 2 + 3})

@@ -14,10 +14,10 @@ import numpy as np
 
 from lstm_lesson.engine import sequence
 from lstm_lesson.engine.activations import sigmoid
+from lstm_lesson.engine.equations import LSTMCell
 from lstm_lesson.engine.initializers import chrono, orthogonal, uniform, xavier_uniform
 from lstm_lesson.engine.lstm_kernel import LSTMKernel, LSTMWeights
 from lstm_lesson.engine.step_kernel import StepKernel
-from lstm_lesson.engine.variants import LSTMCell
 from lstm_lesson.tasks.classics import Drawn, classic
 
 HELD = 1000.0  # bias that holds a gate at 1, to the last digit

@@ -1,5 +1,12 @@
 """Every combination of options, against PyTorch and against a second implementation."""
 
+import inspect
+import pickle
+import re
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -8,8 +15,10 @@ from hypothesis import strategies as st
 from reference import forward as reference_forward
 
 from lstm_lesson import GRU, LSTM, RNN, gradcheck, interop, trace
-from lstm_lesson.engine import sequence
+from lstm_lesson.engine import layers, loop
 from lstm_lesson.engine.activations import ACTIVATIONS
+from lstm_lesson.engine.arguments import check_number
+from lstm_lesson.engine.layer import option
 from lstm_lesson.experiments.gate_recurrence import GateRecurrentLSTM
 
 # An outlier of every digit is met with a bound; 1e-10 of the largest entry leaves room for sums
@@ -35,6 +44,7 @@ lstm_options = st.fixed_dictionaries(
     {"num_layers": st.integers(1, 2)}
     | {"bias": st.booleans(), "batch_first": st.booleans()}
     | {"proj_size": st.integers(0, 2), "peephole": st.booleans()}
+    | {"clip": st.one_of(st.none(), st.floats(0.1, 2))}
     | {"cell_clip": st.one_of(st.none(), st.floats(0.1, 2))}
     | {"gate_activation": names, "cell_activation": names, "hidden_activation": names},
 )
@@ -60,9 +70,10 @@ def draw_input(layer, T, B, rng):
     return rng.normal(size=(*lead, layer.input_size))
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(torch_options, *[st.integers(1, n) for n in (7, 4, 4, 5)], st.booleans(), st.integers(0))
-def test_parity_with_torch(kind_options, T, B, D, H, ragged, seed):
+def test_parity_with_torch(either_loop, kind_options, T, B, D, H, ragged, seed):
     kind, options = kind_options
     H = max(H, options.get("proj_size", 0) + 1)
     layer, rng = build(kind, options, D, H, seed)
@@ -120,6 +131,7 @@ def compare_with_reference(layer, x, lengths, rng):
             assert difference <= TOLERANCE * max(np.abs(theirs).max(), 1e-300), difference
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(
     lstm_options, ways, gates, *[st.integers(1, n) for n in (6, 3, 3, 4)], st.booleans(),
@@ -133,16 +145,24 @@ def test_lstm_options_equal_a_second_implementation(
     x = draw_input(layer, T, B, rng)
     lengths = rng.integers(1, T + 1, B) if ragged else None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sequence, "SEGMENT_ROWS", rows)
+        patch.setattr(loop, "ROWS", rows)
+        patch.setattr(loop, "NUMBERS", 0)
         compare_with_reference(layer, x, lengths, rng)
 
 
-@given(
-    st.sampled_from([RNN, GRU, LSTM]), ways, st.booleans(),
-    *[st.integers(1, n) for n in (6, 3, 3, 4)], st.integers(0),
-)  # fmt: skip
-def test_plain_layers_equal_a_second_implementation(kind, way, bias, T, B, D, H, seed):
-    layer, rng = build(kind, {"bias": bias, "num_layers": 2} | way, D, H, seed)
+plain = st.one_of(
+    st.tuples(st.just(LSTM), st.just({})),
+    st.tuples(st.just(GRU), st.fixed_dictionaries({"reset_after": st.booleans()})),
+    st.tuples(st.just(RNN), st.fixed_dictionaries({"nonlinearity": names})),
+)
+
+
+@given(plain, ways, st.booleans(), *[st.integers(1, n) for n in (6, 3, 3, 4)], st.integers(0))
+def test_plain_layers_equal_a_second_implementation(
+    either_loop, kind_options, way, bias, T, B, D, H, seed
+):
+    kind, options = kind_options
+    layer, rng = build(kind, {"bias": bias, "num_layers": 2} | options | way, D, H, seed)
     x = draw_input(layer, T, B, rng)
     compare_with_reference(layer, x, rng.integers(1, T + 1, B), rng)
 
@@ -179,18 +199,20 @@ def test_full_gate_recurrence_starts_as_the_plain_lstm():
 @pytest.mark.parametrize(
     ("kind", "options"),
     [(k, {"num_layers": 2, "bidirectional": True}) for k in (RNN, GRU, LSTM)]
-    + [(GateRecurrentLSTM, {"num_layers": 2})],
+    + [(GateRecurrentLSTM, {"num_layers": 2}), (GRU, {"reset_after": False})]
+    + [(LSTM, {"clip": 0.6, "cell_clip": 0.3, "peephole": True, "proj_size": 2})],
 )
-def test_central_differences_agree(kind, options):
+def test_central_differences_agree(either_loop, kind, options):
     layer, rng = build(kind, options, 2, 3, 0)
-    x, known = rng.normal(size=(4, 3, 2)), kind is not GateRecurrentLSTM
+    known = kind is not GateRecurrentLSTM and not {"reset_after", "clip"} & set(options)
+    x = rng.normal(size=(4, 3, 2))
     table = gradcheck.check(layer, x, lengths=[4, 1, 3], autograd=known)
     assert table.passed
     assert len(table.rows) == 1 + len(layer.parameters()) + len(layer._state_sizes())
 
 
 @given(st.integers(0), st.sampled_from([RNN, GRU, LSTM]), ways)
-def test_padding_changes_nothing_whatever_it_holds(seed, kind, way):
+def test_padding_changes_nothing_whatever_it_holds(either_loop, seed, kind, way):
     layer, rng = build(kind, {"num_layers": 2} | way, 2, 3, seed)
     x = rng.normal(size=(5, 3, 2))
     lengths = [5, 2, 1]
@@ -215,12 +237,13 @@ def test_padding_changes_nothing_whatever_it_holds(seed, kind, way):
 
 
 @given(st.integers(0), st.sampled_from([RNN, GRU, LSTM]), ways, st.sampled_from([1, 512]))
-def test_keeping_nothing_changes_no_output(seed, kind, way, rows):
+def test_keeping_nothing_changes_no_output(either_loop, seed, kind, way, rows):
     layer, rng = build(kind, {"num_layers": 2} | way, 2, 3, seed)
     x = rng.normal(size=(5, 3, 2))
     for lengths in (None, [5, 2, 1]):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sequence, "SEGMENT_ROWS", rows)
+            patch.setattr(loop, "ROWS", rows)
+            patch.setattr(loop, "NUMBERS", 0)
             output, state, _ = layer.forward(x, lengths=lengths)
             same, same_state, cache = layer.forward(x, lengths=lengths, keep=False)
         np.testing.assert_array_equal(same, output)
@@ -274,9 +297,9 @@ def test_checkpointing_keeps_about_the_square_root(kind):
     x = np.random.default_rng(0).normal(size=(T, 1, 2))
     run = layer.forward(x, checkpoint=True)[2].runs[0]
     parts = 2 if kind is LSTM else 1
-    assert run.record is None
-    assert len(run.starts) <= np.sqrt(T)
-    arrays = [a for start in run.starts for a in start]
+    assert len(run.segments) <= np.sqrt(T)
+    assert all(segment.x is None and segment.kept is None for segment in run.segments)
+    arrays = [a for segment in run.segments for a in segment.state]
     # Views would keep what they are views of.
     kept = sum(a.nbytes if a.base is None else a.base.nbytes for a in arrays)
     assert kept <= parts * np.sqrt(T) * H * 8
@@ -292,6 +315,15 @@ def test_checkpointing_keeps_about_the_square_root(kind):
         (LSTM, {"proj_size": 4}, ValueError, "proj_size: expected less than hidden_size 4"),
         (LSTM, {"cell_clip": -1}, ValueError, "cell_clip: expected a finite number from 0"),
         (LSTM, {"cell_clip": "1"}, TypeError, "cell_clip: expected a number, got '1'"),
+        (LSTM, {"clip": -1}, ValueError, "clip: expected a finite number from 0"),
+        (LSTM, {"remove_gates": ("f", "f")}, ValueError, "remove_gates: expected each gate once"),
+        (
+            LSTM,
+            {"peepholes": True},
+            TypeError,
+            r"LSTM: expected options of it, got \['peepholes'\]",
+        ),
+        (GRU, {"reset_after": 1}, TypeError, "reset_after: expected True or False, got 1"),
         (LSTM, {"remove_gates": ("g",)}, ValueError, "remove_gates: expected one of"),
         (
             LSTM,
@@ -349,3 +381,50 @@ def test_unused_forget_gate_has_no_gradient():
     grads = layer.backward(np.ones_like(output), cache)
     assert not np.any(grads.params["weight_ih_l0"][3:6])
     assert np.any(grads.params["weight_ih_l0"][:3])
+
+
+def test_options_are_attributes_that_nothing_can_change():
+    layer = LSTM(3, 4, gate_activation="hard_sigmoid")
+    assert (layer.gate_activation, layer.bidirectional) == ("hard_sigmoid", False)
+    for name in ("gate_activation", "bidirectional", "hidden_size", "dtype"):
+        with pytest.raises(AttributeError, match=f"{name}: the options of a layer are fixed"):
+            setattr(layer, name, getattr(layer, name))
+    with pytest.raises(AttributeError, match="LSTM has no 'nonlinearity'"):
+        _ = layer.nonlinearity
+
+
+def test_an_option_is_one_line_in_one_place():
+    @dataclass(frozen=True, kw_only=True)
+    class More(layers.LSTMOptions):
+        hold: float = option(0.0, check_number, "share of the cell state that is held")
+
+    class Held(LSTM):
+        """A layer.
+
+        OPTIONS
+        """
+
+        OPTIONS = More
+
+    layer = Held(2, 3, hold=0.5, peephole=True)
+    assert layer.hold == 0.5
+    assert "hold=0.5" in repr(layer)
+    assert inspect.signature(Held).parameters["hold"].default == 0.0
+    assert "hold : share of the cell state that is held" in Held.__doc__
+    with pytest.raises(TypeError, match="hold: expected a number"):
+        Held(2, 3, hold="1")
+    # In the source, an option of the LSTM stands where it is declared and where it acts.
+    source = [p.read_text() for p in Path(layers.__file__).parent.glob("*.py")]
+    assert sum(len(re.findall(r"\bcell_clip\b", text)) for text in source) <= 5
+
+
+@pytest.mark.parametrize("kind", [RNN, GRU, LSTM])
+def test_a_cache_of_another_layer_is_refused(kind):
+    x = np.zeros((3, 2, 4), np.float32)
+    one, other = kind(4, 4), kind(4, 4)
+    output, _, cache = other.forward(x)
+    with pytest.raises(ValueError, match="cache: expected what forward of this layer returned"):
+        one.backward(output, cache)
+    copied, cache = pickle.loads(pickle.dumps((other, cache)))
+    copied.backward(output, cache)
+    deepcopy(other).backward(output, cache)

@@ -1,58 +1,89 @@
 """Layers and directions of recurrent cells: parameters by name, states, dropout, shapes.
 
 What `RNN`, `GRU` and `LSTM` of `lstm_lesson.engine.layers` have in common; they say which
-parameters one layer has and which kernel runs it.
+parameters one layer has and which cell it runs.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from lstm_lesson.engine import sequence
+from lstm_lesson.engine import loop as over_time
 from lstm_lesson.engine.arguments import (
     check_array,
     check_choice,
-    check_dtype,
     check_flag,
     check_lengths,
     check_number,
     check_rng,
     check_size,
 )
-from lstm_lesson.engine.base import Layer, LayerGrads
 from lstm_lesson.engine.initializers import INITIALIZERS
-from lstm_lesson.engine.step_kernel import StepKernel
+from lstm_lesson.engine.layer import Layer, LayerGrads, Options, option
 
 
-class StackCache(NamedTuple):
-    """What `Stack.forward` keeps for `Stack.backward`."""
+@dataclass(frozen=True, kw_only=True)
+class RecurrentOptions(Options):
+    """What all recurrent layers are built from."""
 
-    runs: list[sequence.Cache]  # of each layer and direction, as states are ordered
+    input_size: int = option(0, check_size, "D, features of the input")
+    hidden_size: int = option(0, check_size, "H, units of each layer and direction")
+    num_layers: int = option(1, check_size, "layers, each fed by the output of the one below")
+    bias: bool = option(
+        True, check_flag, "whether gates have a bias; one a gate, where PyTorch adds up two"
+    )
+    batch_first: bool = option(
+        False, check_flag, "whether x and output are (B, T, ...); states keep their shape"
+    )
+    bidirectional: bool = option(
+        False, check_flag, "whether each layer also runs backwards, the two outputs side by side"
+    )
+    dropout: float = option(
+        0.0,
+        lambda name, value: check_number(name, value, 0, 1),
+        "share of the outputs of each layer but the last dropped when `forward` gets a generator",
+    )
+    reverse: bool = option(False, check_flag, "whether to run backwards in time only")
+
+    def check_together(self) -> None:
+        """Raise ValueError if one option contradicts another."""
+        if self.bidirectional and self.reverse:
+            raise ValueError("reverse: a bidirectional layer runs both ways already")
+        if self.dropout and self.num_layers == 1:
+            raise ValueError("dropout: acts between layers, and num_layers is 1")
+
+
+class RecurrentCache(NamedTuple):
+    """What `RecurrentLayer.forward` keeps for `backward`."""
+
+    layer: str  # whose it is
+    runs: list[over_time.Cache]  # of each layer and direction, as states are ordered
     masks: list[np.ndarray | None]  # of dropout above each layer but the last
     shape: tuple[int, int]  # (T, B)
 
 
-class Stack(Layer):
+class RecurrentLayer(Layer):
     """Base of the recurrent layers; use `RNN`, `GRU` or `LSTM`.
 
-    A subclass defines `GATES` (blocks in a weight matrix), `_cell()`, `_extra_shapes()` and how
+    A subclass defines `GATES` (blocks in a weight matrix), `cell()`, `_extra_shapes()` and how
     its state packs into a tuple of arrays, and may draw extra initial values.
     """
 
     GATES: int
+    OPTIONS = RecurrentOptions
     SIZES = ("input_size", "hidden_size")
 
-    def __init__(self, given: dict):
-        """Draw the initial values; `given` holds the arguments of the subclass by name."""
-        self._set_options({name: given[name] for name in (*self.SIZES, *self.DEFAULTS, "dtype")})
+    def _draw(self, weight_init, recurrent_init, rng) -> None:
+        """Draw the initial values, gate by gate, in the order of the parameters."""
         draw = {
-            "weight_ih": _initializer("weight_init", given["weight_init"]),
-            "weight_hh": _initializer("recurrent_init", given["recurrent_init"]),
+            "weight_ih": _initializer("weight_init", weight_init),
+            "weight_hh": _initializer("recurrent_init", recurrent_init),
         }
         draw["weight_hr"] = draw["weight_ih"]
-        rng = check_rng(given["rng"])
+        rng = check_rng(rng)
         self._params = {}
         for name, shape in self._shapes().items():
             kind = name.split("_l")[0]
@@ -64,20 +95,6 @@ class Stack(Layer):
                 check_array(f"{name} as drawn", self._params[name], shape, self.dtype)
             else:
                 self._params[name] = np.zeros(shape, self.dtype)
-
-    def _set_options(self, options: dict) -> None:
-        """Check the options and make each an attribute."""
-        self.input_size = check_size("input_size", options["input_size"])
-        self.hidden_size = check_size("hidden_size", options["hidden_size"])
-        self.num_layers = check_size("num_layers", options["num_layers"])
-        for name in ("bias", "batch_first", "bidirectional", "reverse"):
-            setattr(self, name, check_flag(name, options[name]))
-        if self.bidirectional and self.reverse:
-            raise ValueError("reverse: a bidirectional layer runs both ways already")
-        self.dropout = check_number("dropout", options["dropout"], 0, 1)
-        if self.dropout and self.num_layers == 1:
-            raise ValueError("dropout: acts between layers, and num_layers is 1")
-        self.dtype = check_dtype(options["dtype"])
 
     @property
     def _directions(self) -> int:
@@ -111,11 +128,9 @@ class Stack(Layer):
     def _extra_shapes(self) -> dict[str, tuple[int, ...]]:
         return {}
 
-    def _cell(self):
+    def cell(self):
+        """Return the cell, of `lstm_lesson.engine.equations`, that the layer runs."""
         raise NotImplementedError
-
-    def _kernel(self):
-        return StepKernel(self._cell())
 
     def _state_sizes(self) -> tuple[int, ...]:
         return (self.hidden_size,)
@@ -128,14 +143,15 @@ class Stack(Layer):
         return {name: state}
 
     def forward(
-        self, x: np.ndarray, state=None, lengths=None, *, checkpoint=False, keep=True, rng=None
-    ):
+        self, x: np.ndarray, state=None, lengths=None, *, checkpoint=False, keep=True, rng=None,
+        loop=None,
+    ):  # fmt: skip
         """Run the layer over a batch of sequences.
 
         Parameters
         ----------
         x : (T, B, D), or (B, T, D) if `batch_first`, of the layer's dtype, with T and B at least 1.
-            Leave it unchanged until `backward` is done.
+            With `checkpoint`, leave it unchanged until `backward` is done.
         state : the state before the first step, arrays (layers * directions, B, H), as `forward`
             returns it; zeros by default.
         lengths : B whole numbers from 1 to T, the steps of each sequence; what follows is padding,
@@ -144,6 +160,8 @@ class Stack(Layer):
             `backward`: memory grows like the square root of T, for one more forward pass.
         keep : without it, keep nothing for `backward`, whose cache is then None: quicker.
         rng : generator or seed for dropout; without one nothing is dropped, as in evaluation.
+        loop : `lstm_lesson.engine.loop.ArrayLoop`, for the plain loop also where the compiled one
+            could run.
 
         Returns
         -------
@@ -177,8 +195,8 @@ class Stack(Layer):
                 x, outputs = np.concatenate(outputs, axis=-1), []
                 masks.append(self._mask(x.shape, rng))
                 x = x if masks[-1] is None else x * masks[-1]
-            output, state, cache = sequence.forward(
-                self._kernel(),
+            output, state, cache = over_time.forward(
+                self.cell(),
                 x,
                 tuple(part[n] for part in first),
                 self._of_run(suffix),
@@ -186,16 +204,19 @@ class Stack(Layer):
                 reverse=self.reverse or suffix.endswith("_reverse"),
                 checkpoint=checkpoint,
                 keep=keep,
+                loop=loop,
             )
             outputs.append(output)
             last.append(state)
             runs.append(cache)
         output = outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=-1)
         state = self._pack_state(_layer_by_layer(last))
-        cache = StackCache(runs, masks, (T, B)) if keep else None
+        cache = RecurrentCache(self._id, runs, masks, (T, B)) if keep else None
         return self._time_first(output), state, cache
 
-    def backward(self, d_output: np.ndarray, cache: StackCache, d_state=None) -> LayerGrads:
+    def backward(
+        self, d_output: np.ndarray, cache: RecurrentCache, d_state=None, *, record=None
+    ) -> LayerGrads:
         """Carry the gradient of a loss back through `forward`.
 
         Parameters
@@ -204,6 +225,8 @@ class Stack(Layer):
         cache : what `forward` returned.
         d_state : gradient with respect to the final state, in its shape, beyond what reaches it
             through `output`; zeros by default.
+        record : a dict to which the array loop adds, under the number of each layer and direction,
+            the total derivatives of its state at each step, the last step first.
 
         Returns
         -------
@@ -214,8 +237,10 @@ class Stack(Layer):
         TypeError, ValueError
             If an array has another shape or dtype than what it is the gradient of.
         """
-        if not isinstance(cache, StackCache):
+        if not isinstance(cache, RecurrentCache):
             raise TypeError(f"cache: expected what forward returned, got {type(cache).__name__}")
+        if cache.layer != self._id:
+            raise ValueError("cache: expected what forward of this layer returned, got another's")
         T, B = cache.shape
         shape = (B, T) if self.batch_first else (T, B)
         size, directions = self._output_size, self._directions
@@ -230,19 +255,19 @@ class Stack(Layer):
                 if layer < self.num_layers - 1 and cache.masks[layer] is not None:
                     d_outputs = d_outputs * cache.masks[layer]
             part = d_outputs[..., direction * size : (direction + 1) * size]
-            grads = sequence.backward(part, tuple(d[n] for d in d_last), cache.runs[n])
+            seen = None if record is None else record.setdefault(n, [])
+            grads = over_time.backward(part, tuple(d[n] for d in d_last), cache.runs[n], seen)
             d_x = grads.x if d_x is None else d_x + grads.x
             d_first.insert(0, grads.state)
             params |= {name + suffix: grad for name, grad in grads.params.items()}
-        params = {name: params[name].reshape(p.shape) for name, p in self._params.items()}
+        params = {name: params[name] for name in self._params}
         state = self._pack_state(_layer_by_layer(d_first))
         return LayerGrads(params, self._time_first(d_x), state)
 
     def _of_run(self, suffix: str) -> dict[str, np.ndarray]:
-        """Return the parameters of one run by name without suffix, vectors as columns."""
+        """Return the parameters of one run by name without suffix."""
         names = ["weight_ih", "weight_hh", *(["bias"] if self.bias else []), *self._extra_shapes()]
-        params = {name: self._params[name + suffix] for name in names}
-        return {name: p[:, None] if p.ndim == 1 else p for name, p in params.items()}
+        return {name: self._params[name + suffix] for name in names}
 
     def _mask(self, shape, rng) -> np.ndarray | None:
         """Return what dropout multiplies with: 0, or what keeps the mean."""

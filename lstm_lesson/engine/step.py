@@ -1,7 +1,7 @@
-"""One step of a recurrent cell and its backward, line for line as the equations are written.
+"""One step of an LSTM with its products of matrices, forward and back, for arrays that are checked.
 
-This is where to read. `lstm_lesson.engine.sequence` computes the same numbers over whole sequences,
-fast. Gates are stacked in the order i, f, g, o, as in PyTorch.
+`lstm_lesson.engine.loop` does the same over whole sequences. Gates are stacked in the order i, f,
+g, o, as in PyTorch.
 """
 
 from __future__ import annotations
@@ -10,15 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lstm_lesson.engine.activations import sigmoid, sigmoid_derivative, tanh, tanh_derivative
+from lstm_lesson.engine.activations import tanh
 from lstm_lesson.engine.arguments import check_array
-
-
-class LSTMState(NamedTuple):
-    """What an LSTM carries from one step to the next."""
-
-    h: np.ndarray  # hidden state, (B, H) in a cell, (layers * directions, B, H) in a layer
-    c: np.ndarray  # cell state, same shape
+from lstm_lesson.engine.equations import LSTMState, lstm, lstm_back, split
 
 
 class LSTMStepCache(NamedTuple):
@@ -87,15 +81,8 @@ def lstm_step(
     check_array("bias", bias, (4 * H,), x.dtype)
 
     z = x @ weight_ih.T + h_prev @ weight_hh.T + bias  # (B, 4H)
-    z_i, z_f, z_g, z_o = np.split(z, 4, axis=1)  # (B, H) each
-    i = sigmoid(z_i)
-    f = sigmoid(z_f)
-    g = tanh(z_g)
-    o = sigmoid(z_o)
-    c = f * c_prev + i * g
-    tanh_c = tanh(c)
-    h = o * tanh_c
-    return LSTMState(h, c), LSTMStepCache(x, h_prev, c_prev, i, f, g, o, c, tanh_c)
+    i, f, g, o, c, h = lstm(*split(z, 4), c_prev)  # (B, H) each
+    return LSTMState(h, c), LSTMStepCache(x, h_prev, c_prev, i, f, g, o, c, tanh(c))
 
 
 def lstm_step_backward(
@@ -123,26 +110,13 @@ def lstm_step_backward(
     TypeError, ValueError
         If an array has a dtype or a shape that does not fit the cache. Derived in chapter 5.
     """
-    x, h_prev, c_prev, i, f, g, o, _, tanh_c = cache
-    d_h, d_c_next = d_state
-    check_array("d_state.h", d_h, tanh_c.shape, x.dtype)
-    check_array("d_state.c", d_c_next, tanh_c.shape, x.dtype)
+    x, h_prev, c_prev, i, f, g, o, c, _ = cache
+    d_h, d_c = d_state
+    check_array("d_state.h", d_h, c.shape, x.dtype)
+    check_array("d_state.c", d_c, c.shape, x.dtype)
 
-    d_o = d_h * tanh_c
-    d_c = d_c_next + d_h * o * tanh_derivative(tanh_c)  # both ways out of the cell
-    d_f = d_c * c_prev
-    d_c_prev = d_c * f
-    d_i = d_c * g
-    d_g = d_c * i
-    d_z = np.concatenate(
-        [
-            d_i * sigmoid_derivative(i),
-            d_f * sigmoid_derivative(f),
-            d_g * tanh_derivative(g),
-            d_o * sigmoid_derivative(o),
-        ],
-        axis=1,
-    )  # (B, 4H)
+    *d_z, d_c_prev = lstm_back(d_h, d_c, i, f, g, o, c, c_prev)
+    d_z = np.concatenate(d_z, axis=1)  # (B, 4H)
     return LSTMStepGrads(
         x=d_z @ weight_ih,
         h_prev=d_z @ weight_hh,
