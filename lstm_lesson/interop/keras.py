@@ -3,8 +3,8 @@
 A list is ``[kernel, recurrent_kernel, bias]``: kernels are transposed, (D, gates * H) and
 (H, gates * H). The LSTM's gates are stacked i, f, c, o, ours under another letter, with one bias
 (4H,). The GRU's are stacked z, r, h; with ``reset_after=True``, the default, which is PyTorch's
-form, it has two biases, (2, 3H). What a layer computes depends on its arguments, too, activations
-for example, which no weight shows.
+form, it has two biases, (2, 3H), and without it one, (3H,). What a layer computes depends on its
+arguments, too, activations for example, which no weight shows.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ def from_keras(
     ------
     TypeError, ValueError
         If these are not the weights of such a layer, if they could be those of more than one, or if
-        it has what our layer lacks: other activations (of a GRU: than the default), another
-        ``merge_mode``, or a GRU's ``reset_after=False``, which is another cell than PyTorch's.
+        it has what our layer lacks: other activations (of a GRU: than the default) or another
+        ``merge_mode``.
     """
     told = Settings(activation, recurrent_activation, reset_after, bidirectional, go_backwards)
     for name in ("reset_after", "bidirectional", "go_backwards"):
@@ -107,8 +107,9 @@ def from_keras(
         if size == 2:
             continue
         name, b = f"weights[{k * size + 2}]", weights[k * size + 2]
-        if kind is not GRU:
-            params["bias" + suffix][...] = check_array(name, b, (gates * H,), layer.dtype)
+        if "bias_hn" + suffix not in params:
+            b = check_array(name, b, (gates * H,), layer.dtype)
+            params["bias" + suffix][...] = _swap(b, kind)
         else:
             b = _swap(check_array(name, b, (2, 3 * H), layer.dtype).T, kind)  # (3H, 2)
             params["bias" + suffix][...] = b[:, 0]
@@ -136,7 +137,8 @@ def to_keras(layer: LSTM | GRU | RNN) -> list[np.ndarray]:
     if kind not in _KINDS.values():
         raise TypeError(f"layer: expected an LSTM, a GRU or an RNN, got {kind.__name__}")
     roles = ("gate_activation", "cell_activation", "hidden_activation", "nonlinearity")
-    check_lacking(layer, "Keras", ("bias", "batch_first", "bidirectional", "reverse", *roles))
+    allowed = ("bias", "batch_first", "bidirectional", "reverse", "reset_after", *roles)
+    check_lacking(layer, "Keras", allowed)
     known = (*_ACTIVATIONS.values(), _HARD_SIGMOIDS[3])
     for role in roles:
         check_choice(role, getattr(layer, role, "tanh"), known)
@@ -150,8 +152,8 @@ def to_keras(layer: LSTM | GRU | RNN) -> list[np.ndarray]:
     for suffix in ("_l0", "_l0_reverse") if layer.bidirectional else ("_l0",):
         weights.append(_swap(params["weight_ih" + suffix], kind).T.copy())
         weights.append(_swap(params["weight_hh" + suffix], kind).T.copy())
-        if layer.bias and kind is not GRU:
-            weights.append(params["bias" + suffix].copy())
+        if layer.bias and "bias_hn" + suffix not in params:
+            weights.append(_swap(params["bias" + suffix], kind).copy())
         elif layer.bias:
             b = np.zeros((3 * H, 2), layer.dtype)
             b[:, 0] = params["bias" + suffix]
@@ -221,9 +223,7 @@ def _options(kind, weights, told: Settings, version: int | None) -> dict:
             "reset_after: a GRU without bias doesn't show which it is; pass True, Keras's default, "
             "or False"
         )
-    if not after:
-        raise ValueError("reset_after: expected True; with reset_after=False it is another cell")
-    return {}
+    return {"reset_after": after}
 
 
 def _activation(role: str, name: str | None, version: int | None) -> str:

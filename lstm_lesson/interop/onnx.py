@@ -80,8 +80,7 @@ def from_onnx(
     TypeError, ValueError
         If a name, shape or dtype is not the operator's; or if it is a setting that the layer lacks:
         other activations than those of `lstm_lesson.engine.activations.ACTIVATIONS`, different ones
-        for the two directions, ``clip`` of a GRU or RNN, a GRU with its default
-        ``linear_before_reset=0``, which is another cell than PyTorch's.
+        for the two directions, ``clip`` of a GRU or RNN.
     """
     bare = attributes is None and W is None
     if not isinstance(op_type, str) or (bare and op_type not in _OPERATORS):
@@ -112,8 +111,8 @@ def from_onnx(
         raise ValueError(f"P: {op_type} has no peepholes")
     elif "clip" in attributes:
         raise ValueError(f"clip: the layer has it for the LSTM alone, got it for {op_type}")
-    if op_type == "GRU" and not attributes.get("linear_before_reset", 0):
-        raise ValueError("linear_before_reset: expected 1, PyTorch's cell; got 0, another one")
+    if op_type == "GRU":
+        options["reset_after"] = bool(attributes.get("linear_before_reset", 0))
     layer = kind(
         W.shape[2],
         H,
@@ -135,9 +134,9 @@ def from_onnx(
         if B is not None:
             b_ih, b_hh = (_reorder(b, order) for b in np.split(B[k], 2))
             params["bias" + suffix][...] = b_ih
-            merged = 2 * H if op_type == "GRU" else gates * H
+            merged = 2 * H if "bias_hn" + suffix in params else gates * H
             params["bias" + suffix][:merged] += b_hh[:merged]
-            if op_type == "GRU":
+            if merged < gates * H:
                 params["bias_hn" + suffix][...] = b_hh[2 * H :]
         if P is not None:
             params["peephole" + suffix][...] = _reorder(P[k], (0, 2, 1))
@@ -162,7 +161,8 @@ def to_onnx(layer: RecurrentLayer) -> OnnxOperator:
         raise TypeError(f"layer: expected an LSTM, GRU or RNN, got {op_type}")
     roles = _ROLES[op_type]
     allowed = ("bias", "batch_first", "bidirectional", "reverse", *roles)
-    check_lacking(layer, "ONNX", (*allowed, "clip", "couple_input_forget", "peephole"))
+    allowed = (*allowed, "clip", "couple_input_forget", "peephole", "reset_after")
+    check_lacking(layer, "ONNX", allowed)
     _, order = _OPERATORS[op_type]
     back = tuple(int(k) for k in np.argsort(order))
     suffixes = ("_l0", "_l0_reverse") if layer.bidirectional else ("_l0",)
@@ -180,7 +180,7 @@ def to_onnx(layer: RecurrentLayer) -> OnnxOperator:
         for which, values in zip(_NUMBERS, zip(*numbers, strict=True), strict=True):
             attributes[which] = list(values)
     if op_type == "GRU":
-        attributes["linear_before_reset"] = 1
+        attributes["linear_before_reset"] = int(layer.reset_after)
     if op_type == "LSTM":
         attributes["input_forget"] = int(layer.couple_input_forget)
         if layer.clip is not None:
@@ -188,8 +188,8 @@ def to_onnx(layer: RecurrentLayer) -> OnnxOperator:
     B = P = None
     if layer.bias:
         b_hh = {suffix: np.zeros(len(order) * H, layer.dtype) for suffix in suffixes}
-        if op_type == "GRU":
-            for suffix, b in b_hh.items():
+        for suffix, b in b_hh.items():
+            if "bias_hn" + suffix in params:
                 b[2 * H :] = params["bias_hn" + suffix]
         halves = [(params["bias" + suffix], b_hh[suffix]) for suffix in suffixes]
         B = np.stack([np.concatenate([_reorder(b, back) for b in pair]) for pair in halves])

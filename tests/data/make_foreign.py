@@ -141,8 +141,9 @@ def written():
             yield run_written("RNN", {"nonlinearity": name} | way)
         yield run_written("LSTM", {"peephole": True, "clip": 0.5} | way)
         yield run_written("LSTM", {"couple_input_forget": True, "bias": False} | way)
-        yield run_written("GRU", way)
-        yield run_written("GRU", {"bias": False} | way)
+        for after in (True, False):
+            yield run_written("GRU", {"reset_after": after} | way)
+            yield run_written("GRU", {"reset_after": after, "bias": False} | way)
 
 
 def main():

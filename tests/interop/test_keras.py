@@ -58,15 +58,7 @@ def test_weights_alone_give_what_keras_gave(case):
         assert ours.shape == theirs.shape
 
 
-def is_other_cell(case):
-    inner = case["config"].get("layer", {"config": case["config"]})["config"]
-    return inner.get("reset_after") is False
-
-
-KERAS_LAYERS = [c for c in FOREIGN["keras_layers"] if not is_other_cell(c)]
-
-
-@pytest.mark.parametrize("case", KERAS_LAYERS, ids=lambda case: case["kind"])
+@pytest.mark.parametrize("case", FOREIGN["keras_layers"], ids=lambda case: case["kind"])
 def test_a_layer_gives_what_keras_gave(case, version):
     version(FOREIGN["made_with"]["keras"])
     weights = weights_of(case)
@@ -90,10 +82,13 @@ def test_what_a_layer_tells_can_be_told_with_its_weights():
         {"reset_after": True},
         {"reset_after": True, "bidirectional": True},
         {},
+        {"reset_after": False},
+        {},
+        {},
         {"activation": "relu", "go_backwards": True},
         {"activation": "sigmoid"},
     ]
-    for case, arguments in zip(KERAS_LAYERS, told, strict=True):
+    for case, arguments in zip(FOREIGN["keras_layers"], told, strict=True):
         assert_gives(from_keras(weights_of(case), **arguments), case)
 
 
@@ -208,13 +203,6 @@ def both_ways(backward=None, **options):
 def test_what_is_not_a_layer_of_ours_is_named(weights, arguments, error, message):
     with pytest.raises(error, match=message):
         from_keras(weights, **arguments)
-
-
-def test_the_other_gru_is_refused():
-    with pytest.raises(ValueError, match="reset_after=False"):
-        from_keras([KERNEL, RECURRENT, BIAS[0]])
-    with pytest.raises(ValueError, match="reset_after=False"):
-        from_keras([KERNEL, RECURRENT], reset_after=False)
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,8 @@ def test_what_is_taken_and_what_is_returned_are_copies(kind):
 def test_options_that_torch_lacks_are_refused(option):
     with pytest.raises(ValueError, match=f"PyTorch has no {next(iter(option))}"):
         to_torch(LSTM(3, 4, **option))
+    with pytest.raises(ValueError, match="PyTorch has no reset_after, got False"):
+        to_torch(GRU(3, 4, reset_after=False))
 
 
 def test_other_types_are_refused():
