@@ -2,7 +2,11 @@
 #
 #   make book     environment, package, every notebook, the pages in _build/html
 #   make test     unit tests, every notebook compared with its outputs, the built pages
+#   make quick    what takes little time of that: a minute or so, while you write
 #   make lint     ruff, spelling, notebook rules
+#   make run      every notebook run in place, or one: make run CHAPTER=03
+#   make plots    the pictures of plots/, drawn again
+#   make count    lines of code by room, and the budgets
 #   make bench    speed against PyTorch and against the matrix products alone, kept in results/
 #   make serve    the built pages on http://127.0.0.1:8000 (another port: make serve PORT=8080)
 #   make lab      the chapters in JupyterLab
@@ -27,7 +31,7 @@ BUILT := $(BUILD)/.built
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
-.PHONY: book test lint bench serve lab clean FORCE
+.PHONY: book test quick lint run plots count bench serve lab clean FORCE
 
 # What runs here depends on this folder alone: no settings, kernels or packages of the user.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS JUPYTER_PATH MPLBACKEND
@@ -98,16 +102,32 @@ $(BUILT): $(INSTALLED) $(SOURCES) $(BUILD)/.engine $(BUILD)/.names
 	@touch $@
 
 # One thread for each of the processes side by side, unless the caller says otherwise.
+ONE_THREAD := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} OPENBLAS_NUM_THREADS=$${OPENBLAS_NUM_THREADS:-1}
+
 test: $(BUILT)
 	@echo "Testing: the package, each notebook against its outputs, the built pages"
-	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} OPENBLAS_NUM_THREADS=$${OPENBLAS_NUM_THREADS:-1} \
-	  $(BIN)/python -m pytest --nbval -n $(JOBS) --dist loadfile
+	@$(ONE_THREAD) $(BIN)/python -m pytest --nbval -n $(JOBS) --dist loadfile
+
+quick: $(INSTALLED)
+	@$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow" -n $(JOBS) tests
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	$(BIN)/python -m pytest -q tests/test_notebooks.py
+
+# CHAPTER is the number of a chapter, or of several: CHAPTER="03 05". Without it all of them run.
+run: $(INSTALLED)
+	@$(ONE_THREAD) $(BIN)/python tests/run_chapters.py --jobs $(JOBS) $(CHAPTER)
+
+plots: $(INSTALLED)
+	@$(BIN)/lstm-lesson experiments plot
+	@$(BIN)/python -c 'from lstm_lesson.figures.diagrams import write_pictures as w; w("plots")'
+	@$(BIN)/python tests/house.py draw plots
+
+count: $(INSTALLED)
+	@$(BIN)/python tests/house.py count
 
 bench: $(INSTALLED)
 	@echo "Measuring on one thread, a few minutes; leave the machine alone meanwhile"

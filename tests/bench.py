@@ -24,7 +24,7 @@ import torch  # noqa: E402
 from lstm_lesson.engine.matrices import step_product  # noqa: E402
 
 from lstm_lesson import LSTM, LSTMState, interop  # noqa: E402
-from lstm_lesson.engine.loop import lstm_backward, lstm_forward  # noqa: E402
+from lstm_lesson.engine.plain_lstm import lstm_backward, lstm_forward  # noqa: E402
 
 RESULTS = Path(__file__).parents[1] / "results"
 SHAPES = [  # (T, B, D, H)

@@ -24,3 +24,11 @@ def either_loop(request, monkeypatch):
         monkeypatch.setattr(loop, "_compiled", lambda: None)
     elif loop._compiled() is None:
         pytest.skip("needs Numba")
+
+
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
+def pytest_collection_modifyitems(items):
+    """What opens a browser or reads a built page is slow, and needs no mark of its own."""
+    for item in items:
+        if {"chromium", "page"}.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")

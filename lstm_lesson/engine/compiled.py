@@ -1,7 +1,7 @@
 """Numba, set up so that what it compiles gives the same bits in every process.
 
 `compiled` is a decorator: no fastmath, for that breaks the promise; kept on disk between processes
-under a digest of the engine's source, so that an edit of an equation can't leave an old one
+under a digest of the source, so that an edit of an equation can't leave an old one
 running; not kept where no folder can be written. ``LSTM_LESSON_CACHE`` names another folder. The
 activations get versions for numbers, built on one exponential that needs no call, so that LLVM can
 run it on whole vectors.
@@ -29,8 +29,8 @@ INLINE = {"forceinline": True, "error_model": "numpy"}  # a call would stop vect
 def _folder() -> str | None:
     """Return a folder for compiled code that can be written, or None."""
     digest = hashlib.sha256()
-    for path in sorted(HERE.glob("*.py")):
-        digest.update(path.read_bytes())
+    for name in ("compiled", "compiled_cells", "equations"):
+        digest.update((HERE / f"{name}.py").read_bytes())
     name = f"numba-{digest.hexdigest()[:16]}"
     places = os.environ.get("LSTM_LESSON_CACHE") or (HERE / "__pycache__", "~/.cache/lstm_lesson")
     for place in [places] if isinstance(places, str) else places:

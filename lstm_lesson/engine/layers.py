@@ -19,9 +19,10 @@ from lstm_lesson.engine.arguments import (
     check_rng,
     check_size,
 )
-from lstm_lesson.engine.equations import GRUCell, LSTMCell, LSTMOptionsCell, LSTMState, RNNCell
+from lstm_lesson.engine.equations import GRUCell, LSTMCell, LSTMState, RNNCell
 from lstm_lesson.engine.initializers import xavier_uniform
 from lstm_lesson.engine.layer import Layer, LayerGrads, Options, option
+from lstm_lesson.engine.lstm_options import LSTMOptionsCell
 from lstm_lesson.engine.recurrent import RecurrentLayer, RecurrentOptions
 
 

@@ -14,8 +14,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lstm_lesson.engine.equations import LSTMCell, LSTMState
-
 # Steps in a segment: enough rows, sequences times steps, for a product of matrices, and as many
 # numbers as stay in a processor's cache.
 ROWS, NUMBERS = 2**9, 2**15
@@ -251,62 +249,3 @@ def _where(going, state, otherwise=None):
 
 def _rows(a):
     return a.reshape(-1, a.shape[-1])
-
-
-class LSTMGrads(NamedTuple):
-    """Gradients of the loss through a sequence, named after what they are gradients of."""
-
-    x: np.ndarray  # (T, B, D)
-    state: LSTMState  # of the initial state, two (B, H)
-    weight_ih: np.ndarray  # (4H, D)
-    weight_hh: np.ndarray  # (4H, H)
-    bias: np.ndarray  # (4H,)
-
-
-def lstm_forward(
-    x: np.ndarray,
-    state: LSTMState,
-    weight_ih: np.ndarray,
-    weight_hh: np.ndarray,
-    bias: np.ndarray,
-) -> tuple[np.ndarray, LSTMState, Cache]:
-    """Run a plain LSTM over a sequence.
-
-    Parameters
-    ----------
-    x : (T, B, D), T at least 1.
-    state : `LSTMState` of two (B, H), the state before the first step.
-    weight_ih : (4H, D), gates stacked i, f, g, o.
-    weight_hh : (4H, H).
-    bias : (4H,).
-
-    Returns
-    -------
-    output : (T, B, H), the hidden state after each step.
-    state : `LSTMState` of two (B, H), the state after the last step.
-    cache : `Cache`, for `lstm_backward`.
-
-    Shapes are the caller's to check: `lstm_lesson.LSTM` does. Compared with the readable loop in
-    chapter 5.
-    """
-    params = {"weight_ih": weight_ih, "weight_hh": weight_hh, "bias": bias}
-    output, last, cache = forward(LSTMCell(), x, state, params)
-    return output, LSTMState(*last), cache
-
-
-def lstm_backward(d_output: np.ndarray, d_state: LSTMState, cache: Cache) -> LSTMGrads:
-    """Carry gradients back through `lstm_forward`: backpropagation through time.
-
-    Parameters
-    ----------
-    d_output : (T, B, H), gradient of the loss with respect to each output.
-    d_state : `LSTMState` of two (B, H), with respect to the final state, beyond what reaches it
-        through the last output.
-    cache : what the forward pass returned.
-
-    Returns
-    -------
-    `LSTMGrads`, summed over all steps and the batch.
-    """
-    d_x, d_start, params = backward(d_output, d_state, cache)
-    return LSTMGrads(d_x, LSTMState(*d_start), **params)

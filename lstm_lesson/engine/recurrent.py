@@ -151,17 +151,15 @@ class RecurrentLayer(Layer):
         Parameters
         ----------
         x : (T, B, D), or (B, T, D) if `batch_first`, of the layer's dtype, with T and B at least 1.
-            With `checkpoint`, leave it unchanged until `backward` is done.
         state : the state before the first step, arrays (layers * directions, B, H), as `forward`
             returns it; zeros by default.
         lengths : B whole numbers from 1 to T, the steps of each sequence; what follows is padding,
             which changes nothing and has zero output. By default all T.
         checkpoint : keep a state every ``sqrt(T)`` steps only and compute the rest again in
-            `backward`: memory grows like the square root of T, for one more forward pass.
+            `backward`, for which `x` must stay as it is: memory grows like the square root of T.
         keep : without it, keep nothing for `backward`, whose cache is then None: quicker.
         rng : generator or seed for dropout; without one nothing is dropped, as in evaluation.
-        loop : `lstm_lesson.engine.loop.ArrayLoop`, for the plain loop also where the compiled one
-            could run.
+        loop : `lstm_lesson.engine.loop.ArrayLoop`, to run the plain loop in place of a compiled one.
 
         Returns
         -------

@@ -193,7 +193,7 @@ def gate_activations(folder) -> plt.Figure:
     """Draw the mean of each gate on four tasks, of trained and of untrained networks."""
     figure, axes = plt.subplots(3, 1, figsize=(5, 7), sharex=True)
     for ax, key in zip(axes, "ifo", strict=True):
-        figures.gate_correlations(ax, _gates(folder, {"": f"{key}_mean"}))
+        figures.dots_and_rings(ax, _gates(folder, {"": f"{key}_mean"}))
         ax.set_title(figures.NAMES[key])
     axes[-1].set(xlabel="mean over units and steps (rings: untrained)", xlim=(0, 1))
     return figure
@@ -205,7 +205,7 @@ def gate_correlations(folder) -> plt.Figure:
     titles = {"i_input": "input gate and important input", "f_i": "forget gate and input gate"}
     for ax, (field, title) in zip(axes, titles.items(), strict=True):
         ways = {way: f"{field}_{way}" for way in ("unit", "layer", "pooled")}
-        figures.gate_correlations(ax, _gates(folder, ways))
+        figures.dots_and_rings(ax, _gates(folder, ways))
         ax.set_title(title)
     axes[-1].set(xlabel="correlation (rings: untrained)", xlim=(-1.05, 1.05))
     return figure

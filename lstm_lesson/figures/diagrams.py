@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -10,12 +10,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyBboxPatch, Rectangle
 
-from lstm_lesson.figures import COLOURS, NAMES, to_png, use_style
+from lstm_lesson.figures.look import COLOURS, NAMES, to_png, use_style
 
 CELL = (7.0, 4.6)  # inches: the figure that `cell_diagram` fills
 
 
-def _two_decimals(value: float) -> str:
+def two_decimals(value: float) -> str:
+    """Return a number as diagrams write it, with a proper minus sign."""
     return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
 
 
@@ -52,7 +53,7 @@ def cell_diagram(ax: Axes, values: Mapping[str, float] | None = None) -> Axes:
         ax.text(x, y, text, size=size, ha=ha, va="center", color="#222222", zorder=5)
 
     def number(x, y, value, ha="center"):
-        write(x, y, _two_decimals(value), size=15, ha=ha)
+        write(x, y, two_decimals(value), size=15, ha=ha)
 
     box(7.1, 4.2, 11.1, 8.5, "#C8C8C8", rounding=0.6, fc="#F6F6F6", lw=1.2, zorder=0)
     wire(COLOURS["c"], (0.75, top), (13.5, top), width=5)
@@ -98,85 +99,6 @@ def cell_diagram(ax: Axes, values: Mapping[str, float] | None = None) -> Axes:
         number((at["f"] + at["g"]) / 2, top + 0.4, values["f"] * values["c_prev"])
         number(at["g"] + 0.25, (top + meet) / 2, values["i"] * values["g"], ha="left")
         number(out - 0.35, 5.25, np.tanh(values["c"]), ha="right")
-    return ax
-
-
-# Where `path_diagram` puts each quantity of two steps.
-_PLACES = {
-    "c1": (0, 4.1),
-    "h1": (0, 1.1),
-    "i2": (2.1, 3.2),
-    "f2": (2.1, 2.5),
-    "g2": (2.1, 1.8),
-    "o2": (2.1, 1.1),
-    "c2": (4.2, 4.1),
-    "h2": (4.2, 1.1),
-    "L": (4.2, 0),
-}
-
-
-def path_diagram(ax: Axes, arrows: Mapping[tuple[str, str], float]) -> Axes:
-    """Draw what is computed from what in two scalar steps, each arrow with its derivative.
-
-    Parameters
-    ----------
-    ax : empty axes of a `figures.TALL` figure; the frame is taken off.
-    arrows : ``(tail, head)`` to the immediate derivative of head with respect to tail, for the
-        quantities c1, h1, i2, f2, g2, o2, c2, h2 and L.
-
-    Returns
-    -------
-    The axes. An arrow has the colour of the quantity that it leaves.
-    """
-    middle = {"ha": "center", "va": "center"}
-    for (tail, head), value in arrows.items():
-        (x0, y0), (x1, y1) = _PLACES[tail], _PLACES[head]
-        style = {"arrowstyle": "-|>", "lw": 1.8, "shrinkA": 15, "shrinkB": 15}
-        ax.annotate("", (x1, y1), (x0, y0), arrowprops={**style, "color": COLOURS[tail[0]]})
-        # Labels of arrows that fan out sit near the gates, where the arrows are apart.
-        at = 0.6 if tail == "h1" and head != "L" else 0.4 if head == "c2" else 0.5
-        x, y = x0 + at * (x1 - x0), y0 + at * (y1 - y0)
-        ax.text(x, y, _two_decimals(value), **middle, bbox={"fc": "white", "ec": "none", "pad": 1})
-    for name, (x, y) in _PLACES.items():
-        circle = {"boxstyle": "circle,pad=0.3", "fc": "white", "lw": 2}
-        circle["ec"] = COLOURS.get(name[0], "#333333")
-        ax.text(x, y, f"${'_'.join(name)}$", size=12, **middle, bbox=circle)
-    ax.set(xlim=(-0.3, 4.5), ylim=(-0.3, 4.4))
-    ax.axis("off")
-    return ax
-
-
-def unrolled_diagram(ax: Axes, values: Sequence[tuple[float, float]] | None = None) -> Axes:
-    """Draw a plain recurrent net unrolled, the same weights in each step; return the axes.
-
-    Parameters
-    ----------
-    ax : empty axes; the frame is taken off.
-    values : the numbers ``(x, h)`` of each step of a net of one unit, to write at the wires; as
-        many steps are drawn. By default three, with letters alone.
-    """
-    steps = 3 if values is None else len(values)
-    ax.set(xlim=(-0.6, 2.4 * steps), ylim=(-1.5, 1.7), aspect="equal")
-    ax.axis("off")
-    arrow = {"arrowstyle": "-|>", "color": COLOURS["h"], "lw": 2.2, "mutation_scale": 16}
-    ax.annotate("", (0.55, 0), (-0.55, 0), arrowprops=arrow)
-    for t in range(steps):
-        x = 1.1 + 2.4 * t
-        for start, end in (((x, -1.1), (x, -0.5)), ((x, 0.5), (x, 1.1))):
-            ax.annotate("", end, start, arrowprops=arrow)
-        if t < steps - 1:
-            ax.annotate("", (x + 1.85, 0), (x + 0.55, 0), arrowprops=arrow)
-        box = {"boxstyle": "round,pad=0,rounding_size=0.15", "fc": "#F6F6F6", "ec": "#444444"}
-        ax.add_patch(FancyBboxPatch((x - 0.55, -0.5), 1.1, 1.0, **box))
-        ax.text(x, 0, "W, U, b", ha="center", va="center", size=9)
-        names = f"$x_{t + 1}$", f"$h_{t + 1}$"
-        if values is not None:
-            names = tuple(
-                f"{name} = {_two_decimals(v)}" for name, v in zip(names, values[t], strict=True)
-            )
-        ax.text(x, -1.3, names[0], ha="center", va="center")
-        ax.text(x, 1.35, names[1], ha="center", va="center")
-    ax.text(0, 0.25, "$h_0$", ha="center", va="center")
     return ax
 
 

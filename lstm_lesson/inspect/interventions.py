@@ -13,7 +13,7 @@ import numpy as np
 from lstm_lesson.engine.arguments import check_array, check_choice, check_number, check_size
 from lstm_lesson.engine.equations import LSTMState
 from lstm_lesson.engine.layers import LSTM
-from lstm_lesson.engine.step import lstm_step
+from lstm_lesson.engine.plain_lstm import lstm_step
 from lstm_lesson.inspect.tracing import LSTMTrace
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from lstm_lesson.engine.activations import sigmoid
 from lstm_lesson.engine.arguments import check_choice, check_rng
 from lstm_lesson.engine.equations import LSTMState
-from lstm_lesson.engine.step import LSTMStepCache
+from lstm_lesson.engine.plain_lstm import LSTMStepCache
 from lstm_lesson.inspect.gradcheck import DIFFERENCES_TOLERANCE, numerical_gradient, relative_error
 
 

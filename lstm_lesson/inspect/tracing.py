@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from lstm_lesson import interop
-from lstm_lesson.engine.equations import GRUCell, LSTMCell, LSTMOptionsCell, RNNCell
+from lstm_lesson.engine.equations import GRUCell, LSTMCell, RNNCell
 from lstm_lesson.engine.loop import ArrayLoop, in_order
+from lstm_lesson.engine.lstm_options import LSTMOptionsCell
 from lstm_lesson.engine.recurrent import RecurrentLayer
 
 

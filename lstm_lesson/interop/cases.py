@@ -19,7 +19,7 @@ import numpy as np
 
 from lstm_lesson.engine.arguments import check_choice, check_number
 from lstm_lesson.engine.equations import LSTMState
-from lstm_lesson.engine.loop import lstm_backward, lstm_forward
+from lstm_lesson.engine.plain_lstm import lstm_backward, lstm_forward
 
 FORMAT = """\
 the file: one JSON object in UTF-8, with T steps, B sequences, D inputs, H units

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from traitlets import Dict, Enum, Float, Int, List, Unicode
 
 from lstm_lesson.engine.equations import LSTMState
-from lstm_lesson.engine.step import lstm_step
+from lstm_lesson.engine.plain_lstm import lstm_step
 from lstm_lesson.figures.diagrams import CELL, cell_diagram
 from lstm_lesson.widgets.base import LessonWidget, script, style
 

@@ -3,7 +3,7 @@
     pip install keras onnx onnxruntime torch
     KERAS_BACKEND=torch python tests/data/make_conventions.py
 
-`tests/test_conventions.py` reads ``conventions.json`` beside this file, and ``foreign.json``. Here
+`tests/interop/evidence.py` reads ``conventions.json`` beside this file, and ``foreign.json``. Here
 are signatures and defaults, and runs at sizes that all differ, so that no two axes can be mistaken
 for each other.
 """

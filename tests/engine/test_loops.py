@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from lstm_lesson import GRU, LSTM, RNN, LSTMState
 from lstm_lesson.engine import loop
-from lstm_lesson.engine.loop import ArrayLoop, lstm_backward, lstm_forward
-from lstm_lesson.engine.step import lstm_step, lstm_step_backward
+from lstm_lesson.engine.loop import ArrayLoop
+from lstm_lesson.engine.plain_lstm import lstm_backward, lstm_forward, lstm_step, lstm_step_backward
 
 sizes = [st.integers(1, most) for most in (12, 4, 5, 9)]  # T, B, D, H
 ways = st.sampled_from([{}, {"reverse": True}, {"bidirectional": True}])

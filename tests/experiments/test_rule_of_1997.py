@@ -129,6 +129,7 @@ def test_cells_that_fill_no_blocks_are_named():
         rule_of_1997.net(SPEC._replace(hidden_size=3))
 
 
+@pytest.mark.slow
 def test_it_learns_a_short_lag():
     """Of seeds 0 to 3 three take some 5,400 sequences and one 7,700."""
     spec = SPEC._replace(

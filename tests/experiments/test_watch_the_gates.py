@@ -68,6 +68,7 @@ def test_an_untrained_row_can_be_made_again():
         assert_allclose(watch_the_gates.run(spec), rows[spec], rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_trained_row_can_be_made_again_nearly():
     """Training amplifies rounding from one processor to another."""
     rows = watch_the_gates.WATCH_THE_GATES.store(ROOT / "results").rows()

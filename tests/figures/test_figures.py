@@ -1,32 +1,10 @@
-"""Figures show what they are given."""
+"""Figures that several chapters draw show what they are given."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from lstm_lesson import figures
-
-
-@pytest.fixture(autouse=True)
-def fresh_figures():
-    plt.close("all")  # what tests before left open
-    with plt.style.context("default"), plt.rc_context({"backend": "agg"}):
-        yield
-    plt.close("all")
-
-
-@pytest.fixture
-def ax():
-    return plt.subplots()[1]
-
-
-@pytest.fixture
-def axes():
-    return plt.subplots(2, 1, sharex=True, sharey=True)[1]
-
-
-def written(ax) -> set[str]:
-    return {text.get_text() for text in ax.texts}
 
 
 def test_to_png_closes_the_figure(ax):
@@ -46,13 +24,6 @@ def test_strips_draw_one_series_each_from_the_first_step():
         assert low < min(0, *values) and high > max(1, *values)
 
 
-def test_curves_have_the_colour_and_the_name_of_their_quantity(ax):
-    x = np.linspace(-1, 1, 5)
-    figures.curves(ax, x, {"f": x**2, "h": x})
-    assert [line.get_color() for line in ax.lines] == [figures.COLOURS[k] for k in "fh"]
-    assert written(ax) == {"$f_t$ forget gate", "$h_t$ hidden state"}
-
-
 @pytest.mark.parametrize("above", [True, False])
 def test_norm_against_lag_draws_the_median_on_a_logarithmic_axis(ax, above):
     norms = np.array([[1.0, 0.1], [1.0, 0.2], [1.0, 0.6]])
@@ -66,66 +37,6 @@ def test_norm_against_lag_draws_the_median_on_a_logarithmic_axis(ax, above):
     assert label.get_text() == "total" and label.xy == (1, 0.2)
 
 
-def test_differences_by_size_draws_medians_and_ranges_in_epsilons(axes):
-    differences = np.array([[1e-8, 3e-8, 2e-8], [0.0, 5e-8, 4e-8]])
-    panels = {
-        "output": {"float32": differences, "float64": differences * 2.0**-29},
-        "gradients": {"float32": 2 * differences, "float64": 2 * differences * 2.0**-29},
-    }
-    returned = figures.differences_by_size(axes, ["small", "large"], panels)
-    assert returned is axes
-    for ax, scale in zip(axes, (1, 2), strict=True):
-        one, *medians = ax.lines
-        np.testing.assert_array_equal(one.get_xdata(), [1, 1])
-        # float64's epsilon is 2**-29 of float32's, so both precisions are drawn at one place.
-        for line, bars in zip(medians, ax.collections, strict=True):
-            expected = scale * 2.0**23 * np.array([[1e-8, 2e-8, 3e-8], [0.0, 4e-8, 5e-8]])
-            expected[1, 0] = 1 / 64  # a zero can't stand on a logarithmic axis
-            np.testing.assert_allclose(line.get_xdata(), expected[:, 1])
-            np.testing.assert_allclose(np.array(bars.get_segments())[:, :, 0], expected[:, [0, 2]])
-        assert ax.get_xscale() == "log"
-        assert ax.yaxis_inverted()
-    assert [label.get_text() for label in axes[0].get_yticklabels()] == ["small", "large"]
-    assert [text.get_text() for text in axes[0].texts] == ["float32", "float64"]
-    assert [ax.get_title(loc="left") for ax in axes] == list(panels)
-
-
-def test_error_growth_draws_the_median_of_each_line(axes):
-    errors = np.array([[1e-8, 1e-7], [2e-8, 3e-7], [4e-8, 2e-7]])
-    lines = np.stack([errors, 2 * errors, np.zeros_like(errors)])
-    returned = figures.error_growth(axes, {"forgets": lines, "keeps": lines})
-    assert returned is axes
-    for ax in axes:
-        numpy, torch, float64 = ax.lines
-        np.testing.assert_array_equal(numpy.get_xdata(), [1, 2])
-        np.testing.assert_allclose(numpy.get_ydata(), [2e-8, 2e-7])
-        np.testing.assert_allclose(torch.get_ydata(), [4e-8, 4e-7])
-        np.testing.assert_allclose(float64.get_ydata(), 1e-18)
-        assert len(ax.collections) == 3
-        assert ax.get_yscale() == "log"
-
-
-def test_a_panel_too_many_is_refused(axes):
-    with pytest.raises(ValueError, match="zip"):
-        figures.error_growth(axes, {"forgets": np.ones((3, 10, 5))})
-
-
-def test_beside_reference_draws_the_median_of_a_running_mean_over_the_reference(axes):
-    steps = np.arange(1.0, 21.0)
-    losses = np.stack([steps, 2 * steps, 3 * steps])
-    panels = {"one": losses, "two": 10 * losses}
-    assert figures.beside_reference(axes, losses, panels, 0.5) is axes
-    for ax, scale in zip(axes, (1, 10), strict=True):
-        reference, line, level = ax.lines
-        np.testing.assert_array_equal(line.get_xdata(), np.arange(7, 13))
-        # Fifteen steps on a straight line have their middle's value as mean.
-        np.testing.assert_allclose(reference.get_ydata(), 2 * steps[7:13])
-        np.testing.assert_allclose(line.get_ydata(), 2 * scale * steps[7:13])
-        assert list(level.get_ydata()) == [0.5, 0.5]
-        assert ax.get_yscale() == "log"
-    assert [ax.get_title(loc="left") or ax.get_title() for ax in axes] == list(panels)
-
-
 def test_scores_by_name_draws_a_row_an_arm(ax):
     scores = {"right": np.array([1.0, 2.0, 4.0]), "late c": np.array([3.0, 5.0, 9.0])}
     assert figures.scores_by_name(ax, scores, 10.0) is ax
@@ -137,29 +48,6 @@ def test_scores_by_name_draws_a_row_an_arm(ax):
     assert ax.yaxis_inverted() and ax.get_xscale() == "log"
 
 
-def test_caught_or_not_fills_what_is_caught(ax):
-    caught = np.array([[True, False], [True, True]])
-    assert figures.caught_or_not(ax, caught, ["a", "b"], ["full", "quick"]) is ax
-    filled, rings = ax.lines
-    assert sorted(zip(*filled.get_data(), strict=True)) == [(0, 0), (0, 1), (1, 1)]
-    assert list(zip(*rings.get_data(), strict=True)) == [(1, 0)]
-    assert rings.get_markerfacecolor() == "white"
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["full", "quick"]
-
-
-def test_runs_draw_every_run_and_the_median(ax):
-    rows = {"SGD": np.array([0.5, 0.25, 1.0]), "Adam": np.array([0.1, 0.2])}
-    assert figures.runs(ax, rows, "loss", trivial=2.0) is ax
-    trivial, first, first_median, second, second_median = ax.lines
-    assert trivial.get_xdata()[0] == 2.0
-    assert ax.get_xlabel().startswith("loss")
-    np.testing.assert_array_equal(first.get_xdata(), rows["SGD"])
-    np.testing.assert_array_equal(second.get_ydata(), [1, 1])
-    assert first_median.get_xdata()[0] == 0.5
-    assert second_median.get_xdata()[0] == pytest.approx(0.15)
-    assert [label.get_text() for label in ax.get_yticklabels()] == list(rows)
-
-
 def test_band_is_the_middle_of_the_runs(ax):
     samples = np.arange(11.0)[:, None] * np.ones(3)
     assert figures.band(ax, np.arange(3), samples, "#000000") is ax
@@ -168,67 +56,10 @@ def test_band_is_the_middle_of_the_runs(ax):
     assert (heights.min(), heights.max()) == (1, 9)
 
 
-def test_pair_map_shows_the_share_of_each_pair_and_frames_the_chunks(ax):
-    norms = np.tril(np.full((4, 4), 10.0))
-    norms[3, 0] = 1.0
-    assert figures.pair_map(ax, norms, 2) is ax
-    (image,) = ax.images
-    shown = np.ma.filled(image.get_array(), np.nan)
-    assert (shown[0, 0], shown[3, 0]) == (0, -1)
-    assert np.isnan(shown[0, 3])
-    boxes = [patch.get_bbox().bounds for patch in ax.patches]
-    assert boxes == [(0.5, 0.5, 2, 2), (2.5, 2.5, 2, 2)]
-
-
-def test_dashboard_has_a_column_a_group_and_a_row_a_measure():
-    axes = plt.subplots(2, 2)[1]
-    seen = np.ones((3, 5, 2))  # (runs, N, measures)
-    groups = {"well": seen, "sick": 10 * seen}
-    figures.dashboard(axes, np.arange(5), ["loss (log)", "norm"], groups)
-    assert [ax.get_title() for ax in axes[0]] == list(groups)
-    assert [ax.get_ylabel() for ax in axes[:, 0]] == ["loss", "norm"]
-    assert [ax.get_yscale() for ax in axes[:, 1]] == ["log", "linear"]
-    np.testing.assert_array_equal(axes[1, 1].lines[0].get_ydata(), [10] * 5)
-
-
-def test_rates_by_gain_draw_the_range_and_the_predictions(ax):
-    measured = np.array([[0.1, 0.2, 0.4], [0.5, 0.6, 0.9]])  # (gains, seeds)
-    predicted = {"bound": 2 * measured, "mean": measured / 2}
-    assert figures.rates_by_gain(ax, [1, 2], measured, predicted) is ax
-    *lines, dots = ax.lines
-    np.testing.assert_allclose([line.get_ydata() for line in lines], [[0.1, 0.3], [0.4, 1.2]])
-    assert written(ax) == set(predicted)
-    np.testing.assert_allclose(dots.get_ydata(), [0.2, 0.6])
-    spans = [segment[:, 1] for segment in ax.collections[0].get_segments()]
-    np.testing.assert_allclose(spans, [[0.1, 0.4], [0.5, 0.9]])
-
-
-def test_rate_strips_shade_the_span_and_label_what_is_asked(ax):
-    rows = {"fresh": {"a": np.array([0.2, 0.3])}, "trained": {"b": np.array([0.8, 0.9, 1.0])}}
-    assert figures.rate_strips(ax, rows, (0.25, 0.35), ["trained"]) is ax
-    assert [line.get_xdata().tolist() for line in ax.lines] == [
-        [0.2, 0.3], [0.25], [0.8, 0.9, 1.0], [0.9],
-    ]  # fmt: skip
-    assert written(ax) == {"b"}
-    (span,) = ax.patches
-    assert (span.get_x(), span.get_width()) == pytest.approx((0.25, 0.1))
-
-
-def test_gate_activations_draw_gates_from_0_to_1_and_states_around_0():
-    axes = plt.subplots(2, 1)[1]
-    rows = {"f": np.full((3, 2), 0.5), "c": np.array([[1.0, 0.0], [-4.0, 0.0], [2.0, 0.0]])}
-    assert figures.gate_activations(axes, rows, important=np.array([0, 1, 0])) is axes
-    (gate,), (state,) = (ax.images for ax in axes)
-    np.testing.assert_array_equal(state.get_array(), rows["c"].T)
-    assert (gate.get_clim(), state.get_clim()) == ((0, 1), (-4, 4))
-    assert [ax.get_ylabel() for ax in axes] == ["$f_t$", "$c_t$"]
-    assert axes[0].lines[0].get_xdata().tolist() == [2]
-
-
-def test_gate_correlations_draw_each_run_beside_its_controls(ax):
+def test_dots_and_rings_draw_each_run_beside_its_controls(ax):
     pair = np.array([0.2, 0.4, 0.9]), np.array([0.0, 0.1])
     rows = {"a_task": {"unit": pair, "layer": pair}, "other": {"unit": pair}}
-    assert figures.gate_correlations(ax, rows, claimed=0.73) is ax
+    assert figures.dots_and_rings(ax, rows, claimed=0.73) is ax
     labels = [label.get_text() for label in ax.get_yticklabels()]
     assert labels == ["a task, unit", "layer", "other, unit"]
     rings, dots, bar = (line.get_xdata() for line in ax.lines[:3])

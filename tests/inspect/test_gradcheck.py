@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lstm_lesson import LSTM, gradcheck
-from lstm_lesson.engine import equations, loop, step
+from lstm_lesson.engine import equations, loop, plain_lstm
 from lstm_lesson.engine.loop import ArrayLoop
 
 LAYER = LSTM(3, 4, dtype=np.float64, rng=1)
@@ -77,7 +77,8 @@ def test_a_mutated_line_is_caught(monkeypatch, name, old, new):
 @pytest.mark.parametrize("name", SOURCES)
 def test_every_line_that_computes_is_mutated(name):
     lines = inspect.getsource(SOURCES[name][1]).splitlines()
-    computing = [line.strip() for line in lines if re.search(r" [*@] (?!gates)|\+= by|by_input\[", line)]
+    lines = [line.split("  #")[0].strip() for line in lines]
+    computing = [line for line in lines if re.search(r" [*@] |\+= by|by_input\[", line)]
     mutated = [old for function, old, _ in MUTANTS if function == name]
     assert [line for line in computing if not any(old in line for old in mutated)] == []
     assert len(computing) > 5
@@ -134,11 +135,11 @@ def test_cells_and_checker_agree_on_one_step():
     state = equations.LSTMState(h, c)
 
     def loss():
-        new, _ = step.lstm_step(x, state, *weights)
+        new, _ = plain_lstm.lstm_step(x, state, *weights)
         return float(np.sum(new.h * d_h) + np.sum(new.c * d_c))
 
-    _, cache = step.lstm_step(x, state, *weights)
-    grads = step.lstm_step_backward(equations.LSTMState(d_h, d_c), cache, *weights[:2])
+    _, cache = plain_lstm.lstm_step(x, state, *weights)
+    grads = plain_lstm.lstm_step_backward(equations.LSTMState(d_h, d_c), cache, *weights[:2])
     tensors = dict(zip(grads._fields, [x, h, c, *weights], strict=True))
     numeric = {n: gradcheck.numerical_gradient(loss, t) for n, t in tensors.items()}
     assert gradcheck.compare(grads._asdict(), numeric).passed

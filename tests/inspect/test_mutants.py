@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lstm_lesson import LSTM, LSTMState, interop
-from lstm_lesson.engine import step
+from lstm_lesson.engine import plain_lstm
 from lstm_lesson.inspect import mutants
 
 NAMES = list(mutants.MUTANTS)
@@ -89,9 +89,9 @@ def test_the_right_pass_agrees_with_the_layer_and_with_autograd(sizes):
 
 
 def test_one_step_agrees_with_the_cell():
-    _, cache = step.lstm_step(ONE.x[0], ONE.state, ONE.W, ONE.U, ONE.b)
+    _, cache = plain_lstm.lstm_step(ONE.x[0], ONE.state, ONE.W, ONE.U, ONE.b)
     arriving = LSTMState(ONE.d_state.h + ONE.d_output[0], ONE.d_state.c)
-    grads = step.lstm_step_backward(arriving, cache, ONE.W, ONE.U)
+    grads = plain_lstm.lstm_step_backward(arriving, cache, ONE.W, ONE.U)
     ours = ONE.run(mutants.backward)
     ours["x"] = ours["x"][0]
     for mine, theirs in zip(ours.values(), grads, strict=True):

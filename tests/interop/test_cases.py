@@ -316,6 +316,7 @@ def test_what_can_not_be_generated_is_named(options, reason):
         cases.generate(**options)
 
 
+@pytest.mark.slow
 def test_the_largest_case_can_be_read_again(tmp_path):
     path = tmp_path / "case.json"
     cases.write(path, cases.generate(150, 350, 20, 26, gradients="sum"))  # 990,800 numbers
@@ -469,6 +470,7 @@ MUTATIONS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_soak_of_a_thousand_mutated_files(tmp_path, full, capsys):
     rng = random.Random(0)
     bases = [full, cases.generate(1, 1, 1, 1), cases.generate(2, 3, 2, 4, gradients="last")]
@@ -524,6 +526,7 @@ def test_javascript_agrees_with_torch(sizes, javascript):
     assert max(float(found[2]) for found in differences) < 1e-12
 
 
+@pytest.mark.slow
 def test_javascript_sees_every_number(javascript):
     full = cases.generate(2, 3, 2, 4, seed=1)
     for name in cases.ARGUMENTS + cases.EXPECTED:

@@ -1,32 +1,36 @@
-"""What `chapters/conventions.md` states of PyTorch, Keras and ONNX, held against the real ones.
+"""The tables of `chapters/conventions.md`: every cell is what the library does, any other fails.
 
-The tables are read from the page itself. PyTorch is asked directly; results of Keras and ONNX are
-kept in ``tests/data``. An order of gates holds if it, and none other of all permutations, gives
-the library's own output when a plain LSTM or GRU, written here, runs on the library's weights.
+The cells are read from the page itself, and checked against `evidence`.
 """
 
 import inspect
-import json
 import re
 from itertools import permutations
 from math import prod
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 import torch
+from evidence import (
+    EVIDENCE,
+    FOREIGN,
+    KEPT,
+    Evidence,
+    arrays_of,
+    onnx_cases,
+    onnx_directions,
+    option_case,
+    reproduces,
+    run_lstm,
+    run_torch,
+)
 
-from lstm_lesson import GRU, LSTM, interop
+from lstm_lesson import LSTM, interop
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "chapters" / "conventions.md").read_text(encoding="utf-8")
-FOREIGN, KEPT = (
-    json.loads((ROOT / "tests" / "data" / name).read_text(encoding="utf-8"))
-    for name in ("foreign.json", "conventions.json")
-)
 LIBRARIES = ("PyTorch", "Keras", "ONNX")
-ATOL = 1e-6  # Keras and ONNX Runtime computed in float32, a few roundings of 6e-8 each
 
 
 def read_tables() -> dict[tuple[str, str], dict[str, str]]:
@@ -43,170 +47,6 @@ def read_tables() -> dict[tuple[str, str], dict[str, str]]:
 
 
 TABLES = read_tables()
-
-
-# ---- Plain cells: arrays of one direction, in the order of time ----
-
-
-def sigmoid(z):
-    return 1 / (1 + np.exp(-z))
-
-
-def hard_sigmoid_of_keras(z):
-    return np.clip(z / 6 + 0.5, 0, 1)
-
-
-class Functions(NamedTuple):
-    gate: object = sigmoid
-    candidate: object = np.tanh
-    hidden: object = np.tanh
-
-
-PLAIN = Functions()
-
-
-def run_lstm(x, state, W, U, b, order, peephole=None, clip=np.inf, coupled=False, functions=PLAIN):
-    h, c = state
-    gate, candidate, hidden = functions
-    output = []
-    for x_t in x:
-        z = dict(zip(order, np.split(x_t @ W.T + h @ U.T + b, 4, axis=1), strict=True))
-        p = peephole or dict.fromkeys("ifo", 0.0)
-        i, f = (gate(np.clip(z[k] + p[k] * c, -clip, clip)) for k in "if")
-        if coupled:
-            f = 1 - i
-        c = f * c + i * candidate(np.clip(z["g"], -clip, clip))
-        h = gate(np.clip(z["o"] + p["o"] * c, -clip, clip)) * hidden(c)
-        output.append(h)
-    return np.stack(output), [h, c]
-
-
-def run_gru(x, state, W, U, b, order, after=True):
-    (h,) = state
-    rows = dict(zip(order, np.split(np.arange(len(W)), 3), strict=True))
-    b_w, b_u = b
-    output = []
-    for x_t in x:
-        w = {k: x_t @ W[at].T + b_w[at] for k, at in rows.items()}
-        u = {k: h @ U[at].T + b_u[at] for k, at in rows.items()}
-        r, z = sigmoid(w["r"] + u["r"]), sigmoid(w["z"] + u["z"])
-        last = rows["n"]
-        inner = r * u["n"] if after else (r * h) @ U[last].T + b_u[last]
-        h = (1 - z) * np.tanh(w["n"] + inner) + z * h
-        output.append(h)
-    return np.stack(output), [h]
-
-
-# ---- Evidence: what each library was given, and gave ----
-
-
-class Evidence(NamedTuple):
-    """One direction of one run; weights transposed and split as the page says, gates as stored."""
-
-    x: np.ndarray  # (T, B, D), in the order in which the cell reads it
-    initial: list[np.ndarray]  # (B, H) each
-    W: np.ndarray  # (gates * H, D)
-    U: np.ndarray  # (gates * H, H)
-    b: list[np.ndarray]  # of W and of U, (gates * H) each
-    output: np.ndarray  # (T, B, H)
-    last: list[np.ndarray]  # (B, H) each
-
-
-def run_torch(kind, **options):
-    T, B, D, H = 5, 4, 7, 3
-    torch.manual_seed(1)
-    module = getattr(torch.nn, kind)(D, H, dtype=torch.float64, **options)
-    K = 2 if module.bidirectional else 1
-    x = torch.randn((B, T, D) if module.batch_first else (T, B, D), dtype=torch.float64)
-    R = getattr(module, "proj_size", 0) or H
-    h, c = (torch.randn(module.num_layers * K, B, size, dtype=torch.float64) for size in (R, H))
-    with torch.no_grad():
-        output, last = module(x, (h, c) if kind == "LSTM" else h)
-    last = list(last) if kind == "LSTM" else [last]
-    arrays = {name: p.detach().numpy() for name, p in module.named_parameters()}
-    sizes = {"T": T, "B": B, "D": D, "H": H, "K": K, "L": module.num_layers}
-    sizes["P"] = getattr(module, "proj_size", 0)
-    initial = [a.numpy() for a in (h, c)[: len(last)]]
-    return x.numpy(), initial, arrays, output.numpy(), [a.numpy() for a in last], sizes
-
-
-def torch_evidence(kind):
-    for bidirectional in (False, True):
-        options = {"bidirectional": bidirectional}
-        x, initial, p, output, last, sizes = run_torch(kind, **options)
-        for k, suffix in enumerate(("_l0", "_l0_reverse")[: sizes["K"]]):
-            W, U, *b = (
-                p[f"{name}{suffix}"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-            )
-            step, H = (-1 if k else 1), sizes["H"]
-            out = output[::step, :, k * H : (k + 1) * H]
-            states = [[a[k] for a in arrays] for arrays in (initial, last)]
-            yield Evidence(x[::step], states[0], W, U, b, out, states[1])
-
-
-def keras_evidence(kind):
-    kept = KEPT["keras"]
-    cases = [c for c in FOREIGN["keras"] if c["name"].endswith(kind)] + [kept[kind]]
-    cases += [kept["BiLSTM"]] if kind == "LSTM" else []
-    for case in cases:
-        weights = [np.array(w) for w in case["weights"]]
-        x, output = (np.array(case[name]).swapaxes(0, 1) for name in ("x", "output"))
-        H = weights[1].shape[0]
-        for k in range(len(weights) // 3):
-            W, U, b = weights[3 * k : 3 * k + 3]
-            b = list(b) if kind == "GRU" else [b, np.zeros_like(b)]
-            zeros = [np.zeros((x.shape[1], H))] * (2 if kind == "LSTM" else 1)
-            initial = [np.array(a) for a in case["initial"]] if "initial" in case else zeros
-            step = -1 if k else 1
-            out = output[::step, :, k * H : (k + 1) * H]
-            last = [np.array(a) for a in case["last"]] if "last" in case else [out[-1]]
-            yield Evidence(x[::step], initial, W.T, U.T, b, out, last)
-
-
-def arrays_of(case):
-    return {name: np.array(v) for name, v in case.items() if isinstance(v, list)}
-
-
-def onnx_cases(kind):
-    plain = {"direction", "hidden_size", "linear_before_reset"}
-    cases = [c for c in FOREIGN["onnx"] if c["op_type"] == kind and set(c["attributes"]) <= plain]
-    cases = [case for case in cases if "sequence_lens" not in case] + [KEPT["onnx"][kind]]
-    for case in cases:
-        yield case["attributes"], arrays_of(case)
-
-
-def onnx_evidence(kind):
-    for attributes, a in onnx_cases(kind):
-        if "P" not in a:
-            yield from onnx_directions(attributes, a)
-
-
-def onnx_directions(attributes, a):
-    for k in range(len(a["W"])):
-        step = -1 if k or attributes.get("direction") == "reverse" else 1
-        initial, last = (
-            [a[name][k] for name in names if name in a]
-            for names in (("initial_h", "initial_c"), ("Y_h", "Y_c"))
-        )
-        b = np.split(a["B"][k], 2)
-        x, output = a["X"][::step], a["Y"][::step, k]
-        yield Evidence(x, initial, a["W"][k], a["R"][k], b, output, last)
-
-
-EVIDENCE = {"PyTorch": torch_evidence, "Keras": keras_evidence, "ONNX": onnx_evidence}
-
-
-def reproduces(kind, order, evidence, states=("h", "c"), **options) -> bool:
-    """Say whether an order of the gates gives the library's output and last states."""
-    x, initial, W, U, b, output, last = evidence
-    initial = [initial[states.index(k)] for k in "hc"[: len(initial)]]
-    if kind == "LSTM":
-        ours, state = run_lstm(x, initial, W, U, sum(b), order, **options)
-    else:
-        ours, state = run_gru(x, initial, W, U, b, order, **options)
-    state = [state["hc".index(k)] for k in states[: len(last)]]
-    pairs = zip([ours, *state], [output, *last], strict=False)
-    return all(np.allclose(a, b, rtol=0, atol=ATOL) for a, b in pairs)
 
 
 # ---- One check for each kind of cell: raises or returns False if the cell is wrong ----
@@ -458,12 +298,6 @@ def lacks(library, cell, pattern) -> bool:
     return False
 
 
-def option_case(name):
-    case = next(c for c in FOREIGN["onnx"] if c["name"] == name)
-    a = arrays_of(case)
-    return case["attributes"], a, next(iter(onnx_directions(case["attributes"], a)))
-
-
 def check_peepholes(library, cell):
     if lacks(library, cell, "peep|^P$"):
         return True
@@ -620,49 +454,7 @@ def test_any_other_cell_fails(place, library):
     assert [cell for cell in wrong if holds(place, library, cell)] == []
 
 
-# ---- The prose ----
-
-
-@pytest.mark.parametrize(
-    ("library", "order"), [("PyTorch", "rzn"), ("Keras", "zrn"), ("ONNX", "zrn")]
-)
-def test_the_second_bias_of_a_gru_is_the_one_that_reset_scales(library, order):
-    for each in EVIDENCE[library]("GRU"):
-        assert reproduces("GRU", order, each)
-        assert not reproduces("GRU", order, each._replace(b=each.b[::-1]))
-
-
-def test_which_activation_goes_where():
-    case = KEPT["keras"]["activations"]
-    W, U, b = map(np.array, case["weights"])
-    x, output = (np.array(case[k]).swapaxes(0, 1) for k in ("x", "output"))
-    zeros = [np.zeros((x.shape[1], len(U)))] * 2
-    evidence = Evidence(x, zeros, W.T, U.T, [b], output, [output[-1]])
-
-    def relu(z):
-        return np.maximum(z, 0)
-
-    # recurrent_activation is the gates', and activation is both others'.
-    both = Functions(hard_sigmoid_of_keras, relu, relu)
-    assert reproduces("LSTM", "ifgo", evidence, functions=both)
-    assert not reproduces("LSTM", "ifgo", evidence, functions=both._replace(hidden=np.tanh))
-    attributes, _, evidence = option_case("LSTM activations")
-    assert attributes["activations"] == ["HardSigmoid", "Relu", "Affine"]
-    hard_sigmoid = Functions(lambda z: np.clip(0.2 * z + 0.5, 0, 1), relu, lambda z: z)
-    assert reproduces("LSTM", "iofg", evidence, functions=hard_sigmoid)
-    defaults = KEPT["onnx"]["schema"]["HardSigmoid"]["attributes"]
-    assert (defaults["alpha"], defaults["beta"]) == pytest.approx((0.2, 0.5))
-    keras_gate = hard_sigmoid._replace(gate=hard_sigmoid_of_keras)
-    assert not reproduces("LSTM", "iofg", evidence, functions=keras_gate)
-
-
-def test_the_versions_are_those_that_ran():
-    keras, runtime = re.search(r"Keras ([\d.]+) and ONNX Runtime ([\d.]+) are kept", PAGE).groups()
-    for document in (FOREIGN, KEPT):
-        assert document["made_with"]["keras"].startswith(f"{keras}.")
-        assert document["made_with"]["onnxruntime"].startswith(f"{runtime}.")
-    version = int(re.search(r"ONNX operators \(version\s(\d+)\)", PAGE)[1])
-    assert {KEPT["onnx"]["schema"][kind]["since_version"] for kind in ("LSTM", "GRU")} == {version}
+# ---- The calls of this package ----
 
 
 CALLS = re.findall(r"^\| (\w+) \| `(\w+)(\(.*?\))` \| `(\w+)(\(.*?\))` \|$", PAGE, re.M)
@@ -692,80 +484,3 @@ def test_a_call_refuses_what_the_page_says_is_lacking(row):
                 getattr(interop, call)(layer)
         else:
             getattr(interop, call)(layer)
-
-
-def test_the_other_gru_is_read():
-    case = KEPT["keras"]["GRU before"]
-    layer = interop.from_keras([np.array(w, np.float32) for w in case["weights"]])
-    x, expected = (np.array(case[name], np.float32) for name in ("x", "output"))
-    np.testing.assert_allclose(layer.forward(x)[0], expected, rtol=0, atol=ATOL)
-    case = KEPT["onnx"]["GRU before"]
-    a = {k: np.array(v, np.float32) for k, v in case.items() if isinstance(v, list)}
-    layer = interop.from_onnx("GRU", case["attributes"], a["W"], a["R"], a["B"])
-    output = layer.forward(a["X"], a["initial_h"])[0]
-    expected = a["Y"].transpose(0, 2, 1, 3).reshape(output.shape)
-    np.testing.assert_allclose(output, expected, rtol=0, atol=ATOL)
-    for each in (GRU(3, 4, reset_after=False), layer):
-        with pytest.raises(ValueError, match="PyTorch has no reset_after"):
-            interop.to_torch(each)
-
-
-def test_layout_1_becomes_batch_first_with_states_that_keep_their_shape():
-    case = KEPT["onnx"]["layout"]
-    a = {k: np.array(v, np.float32) for k, v in case.items() if isinstance(v, list)}
-    layer = interop.from_onnx("LSTM", case["attributes"], a["W"], a["R"], a["B"])
-    assert layer.batch_first
-    initial = tuple(a[name].swapaxes(0, 1) for name in ("initial_h", "initial_c"))
-    output, state, _ = layer.forward(a["X"], initial)
-    np.testing.assert_allclose(output, a["Y"].reshape(output.shape), rtol=0, atol=ATOL)
-    assert state.h.shape == size_of("(K, B, H)", KEPT["sizes"])
-
-
-def test_the_package_stores_what_the_page_says():
-    lstm, gru = LSTM(7, 3, dtype=np.float64), GRU(7, 3, dtype=np.float64)
-    theirs = torch.nn.LSTM(7, 3)
-    for name in ("weight_ih_l0", "weight_hh_l0"):
-        assert lstm.parameters()[name].shape == getattr(theirs, name).shape
-    assert lstm.parameters()["bias_l0"].shape == (12,)
-    assert gru.parameters()["bias_hn_l0"].shape == (3,)
-    peepholes = LSTM(7, 3, peephole=True, dtype=np.float64)
-    params = peepholes.parameters()
-    for p in params.values():
-        p[...] = np.random.default_rng(p.size).normal(size=p.shape)
-    x = np.random.default_rng(0).normal(size=(5, 2, 7))
-    zeros = [np.zeros((2, 3))] * 2
-    blocks = dict(zip("ifo", np.split(params["peephole_l0"], 3), strict=True))
-    W, U, b = (params[f"{name}_l0"] for name in ("weight_ih", "weight_hh", "bias"))
-    ours, _ = run_lstm(x, zeros, W, U, b, "ifgo", peephole=blocks)
-    np.testing.assert_allclose(peepholes.forward(x)[0], ours, rtol=0, atol=1e-12)
-
-
-def test_the_example_runs_from_keras_to_pytorch_and_back():
-    code = re.search(r"^```python\n(.*?)^```", PAGE, re.M | re.S)[1]
-    case = next(c for c in FOREIGN["keras"] if c["name"] == "BiLSTM")
-    names = {"weights": [np.array(w, np.float32) for w in case["weights"]]}
-    exec(code, names)
-    with torch.no_grad():
-        output, _ = names["module"](torch.tensor(case["x"]))
-    np.testing.assert_allclose(output, case["output"], rtol=0, atol=ATOL)
-    for ours, theirs in zip(names["again"], names["weights"], strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-
-
-def test_weight_decay_acts_once_on_the_sum_of_two_biases_and_the_data_twice():
-    def moved(decay, frozen=False):
-        torch.manual_seed(0)
-        module = torch.nn.LSTM(3, 2, dtype=torch.float64)
-        module.bias_hh_l0.requires_grad_(not frozen)
-        before = (module.bias_ih_l0 + module.bias_hh_l0).detach()
-        trained = [p for p in module.parameters() if p.requires_grad]
-        optimiser = torch.optim.SGD(trained, lr=0.1, weight_decay=decay)
-        module(torch.ones(5, 2, 3, dtype=torch.float64))[0].square().sum().backward()
-        gradient = module.bias_ih_l0.grad.clone()
-        optimiser.step()
-        return (module.bias_ih_l0 + module.bias_hh_l0).detach() - before, before, gradient
-
-    step, b, gradient = moved(decay=0.5)
-    torch.testing.assert_close(step, -0.1 * (2 * gradient + 0.5 * b), rtol=0, atol=1e-15)
-    step, _, gradient = moved(decay=0.0, frozen=True)
-    torch.testing.assert_close(step, -0.1 * gradient, rtol=0, atol=1e-15)

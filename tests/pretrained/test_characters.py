@@ -15,6 +15,7 @@ def model():
     return characters.load()
 
 
+@pytest.mark.slow
 def test_model_reaches_the_loss_that_its_file_states(model):
     stated = model.about["nats_per_character"]
     assert model.loss(characters.sample()) == pytest.approx(stated["sample"]["model"], abs=5e-4)
@@ -32,6 +33,7 @@ def test_file_says_where_it_comes_from(model):
     assert model.layer.hidden_size == about["hidden_size"] >= 64
 
 
+@pytest.mark.slow
 def test_the_text_is_that_of_the_pinned_package_and_the_baselines_follow_from_it(model):
     pytest.importorskip("networkx")
     text = training.corpus()  # raises unless every byte is as it was
@@ -111,6 +113,7 @@ def test_properties_of_a_text():
     assert found["word position"][:5].tolist() == [1, 2, 3, 0, 1]
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss_and_can_be_repeated():
     plan = training.Plan(hidden_size=16, steps=60, batch_size=8, length=20, lr=0.02)
     text = "for (a, b) in pairs:\n    print(a)\n" * 20

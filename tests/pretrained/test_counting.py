@@ -89,6 +89,7 @@ def test_they_differ_and_their_file_holds_nothing_else():
         assert len(np.unique(array.reshape(counting.SEEDS, -1), axis=0)) == counting.SEEDS
 
 
+@pytest.mark.slow
 def test_training_learns():
     batch = encode(["a" * n + "b" * n for n in range(1, 17)])
     before, after = counting.untrained(0), counting.train("a_n_b_n", 0, steps=300)

@@ -1,7 +1,6 @@
-"""One step of an LSTM with its products of matrices, forward and back, for arrays that are checked.
+"""The plain LSTM as functions of arrays: one step, checked, and a whole sequence, fast.
 
-`lstm_lesson.engine.loop` does the same over whole sequences. Gates are stacked in the order i, f,
-g, o, as in PyTorch.
+Gates are stacked in the order i, f, g, o, as in PyTorch.
 """
 
 from __future__ import annotations
@@ -10,9 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lstm_lesson.engine import loop
 from lstm_lesson.engine.activations import tanh
 from lstm_lesson.engine.arguments import check_array
-from lstm_lesson.engine.equations import LSTMState, lstm, lstm_back, split
+from lstm_lesson.engine.equations import LSTMCell, LSTMState, lstm, lstm_back, split
 
 
 class LSTMStepCache(NamedTuple):
@@ -125,3 +125,62 @@ def lstm_step_backward(
         weight_hh=d_z.T @ h_prev,
         bias=d_z.sum(axis=0),
     )
+
+
+class LSTMGrads(NamedTuple):
+    """Gradients of the loss through a sequence, named after what they are gradients of."""
+
+    x: np.ndarray  # (T, B, D)
+    state: LSTMState  # of the initial state, two (B, H)
+    weight_ih: np.ndarray  # (4H, D)
+    weight_hh: np.ndarray  # (4H, H)
+    bias: np.ndarray  # (4H,)
+
+
+def lstm_forward(
+    x: np.ndarray,
+    state: LSTMState,
+    weight_ih: np.ndarray,
+    weight_hh: np.ndarray,
+    bias: np.ndarray,
+) -> tuple[np.ndarray, LSTMState, loop.Cache]:
+    """Run a plain LSTM over a sequence.
+
+    Parameters
+    ----------
+    x : (T, B, D), T at least 1.
+    state : `LSTMState` of two (B, H), the state before the first step.
+    weight_ih : (4H, D), gates stacked i, f, g, o.
+    weight_hh : (4H, H).
+    bias : (4H,).
+
+    Returns
+    -------
+    output : (T, B, H), the hidden state after each step.
+    state : `LSTMState` of two (B, H), the state after the last step.
+    cache : `Cache`, for `lstm_backward`.
+
+    Shapes are the caller's to check: `lstm_lesson.LSTM` does. Compared with the readable loop in
+    chapter 5.
+    """
+    params = {"weight_ih": weight_ih, "weight_hh": weight_hh, "bias": bias}
+    output, last, cache = loop.forward(LSTMCell(), x, state, params)
+    return output, LSTMState(*last), cache
+
+
+def lstm_backward(d_output: np.ndarray, d_state: LSTMState, cache: loop.Cache) -> LSTMGrads:
+    """Carry gradients back through `lstm_forward`: backpropagation through time.
+
+    Parameters
+    ----------
+    d_output : (T, B, H), gradient of the loss with respect to each output.
+    d_state : `LSTMState` of two (B, H), with respect to the final state, beyond what reaches it
+        through the last output.
+    cache : what the forward pass returned.
+
+    Returns
+    -------
+    `LSTMGrads`, summed over all steps and the batch.
+    """
+    d_x, d_start, params = loop.backward(d_output, d_state, cache)
+    return LSTMGrads(d_x, LSTMState(*d_start), **params)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lstm_lesson import LSTMState
-from lstm_lesson.engine.step import lstm_step, lstm_step_backward
+from lstm_lesson.engine.plain_lstm import lstm_step, lstm_step_backward
 
 sizes = st.integers(1, 6)
 
