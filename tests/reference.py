@@ -15,6 +15,8 @@ ACTIVATIONS = {
     "tanh": torch.tanh,
     "relu": lambda z: z * (z > 0),
     "hard_sigmoid": lambda z: torch.clamp(0.2 * z + 0.5, 0, 1),
+    "hard_sigmoid_6": lambda z: torch.clamp(z / 6 + 0.5, 0, 1),
+    "softsign": torch.nn.functional.softsign,
     "identity": lambda z: z,
 }
 

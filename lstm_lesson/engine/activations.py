@@ -61,6 +61,26 @@ def hard_sigmoid_derivative(s: np.ndarray) -> np.ndarray:
     return ((s > 0) & (s < 1)) * s.dtype.type(0.2)
 
 
+def hard_sigmoid_6(z: np.ndarray) -> np.ndarray:
+    """Return ``z / 6 + 0.5`` clipped to [0, 1]: the hard sigmoid of Keras 3 and PyTorch."""
+    return np.clip(z / 6 + 0.5, 0, 1)
+
+
+def hard_sigmoid_6_derivative(s: np.ndarray) -> np.ndarray:
+    """Return ``ds/dz`` where ``s = hard_sigmoid_6(z)``: 1/6 inside (0, 1), else 0."""
+    return ((s > 0) & (s < 1)) * s.dtype.type(1 / 6)
+
+
+def softsign(z: np.ndarray) -> np.ndarray:
+    """Return ``z / (1 + |z|)``, elementwise, in (-1, 1)."""
+    return z / (1 + np.abs(z))
+
+
+def softsign_derivative(s: np.ndarray) -> np.ndarray:
+    """Return ``ds/dz`` where ``s = softsign(z)``: at most 1, at ``s = 0``."""
+    return np.square(1 - np.abs(s))
+
+
 def identity(z: np.ndarray) -> np.ndarray:
     """Return `z` itself."""
     return z
@@ -77,5 +97,7 @@ ACTIVATIONS = {
     "tanh": (tanh, tanh_derivative),
     "relu": (relu, relu_derivative),
     "hard_sigmoid": (hard_sigmoid, hard_sigmoid_derivative),
+    "hard_sigmoid_6": (hard_sigmoid_6, hard_sigmoid_6_derivative),
+    "softsign": (softsign, softsign_derivative),
     "identity": (identity, identity_derivative),
 }

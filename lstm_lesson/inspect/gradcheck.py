@@ -174,6 +174,8 @@ def check(
     ------
     TypeError
         If the layer is not float64.
+    ValueError
+        If it has an option that PyTorch lacks, unless `autograd` is False.
 
     Explained in chapters 2 and 5.
     """
@@ -196,8 +198,8 @@ def check(
     tensors = {"x": x, **dict(zip(names, _parts(start), strict=False)), **layer.parameters()}
     d_start = dict(zip(names, _parts(grads.state), strict=False))
     ours = {"x": grads.x, **d_start, **grads.params}
-    differences = {name: numerical_gradient(loss, tensors[name]) for name in ours}
     reference = _autograd(layer, x, start, lengths, d_output, d_state) if autograd else None
+    differences = {name: numerical_gradient(loss, tensors[name]) for name in ours}
     return compare(ours, differences, reference)
 
 
@@ -215,7 +217,10 @@ def _autograd(layer, x, state, lengths, d_output, d_state) -> dict[str, np.ndarr
     import torch
     from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-    module = interop.to_torch(layer).train(False)
+    try:
+        module = interop.to_torch(layer).train(False)
+    except ValueError as error:
+        raise ValueError(f"{error}; check it with autograd=False, by differences alone") from error
     x, *start = (torch.tensor(a, requires_grad=True) for a in (x, *_parts(state)))
     sequences = x
     if lengths is not None:

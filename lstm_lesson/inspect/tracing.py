@@ -121,6 +121,11 @@ def _stack(kind, steps, run):
 
 def _array(value):
     """Return PyTorch tensors, also inside a tuple, as arrays; anything else as it is."""
+    if hasattr(value, "batch_sizes"):
+        raise TypeError(
+            "x: expected an array or a tensor, and lengths, got a PackedSequence; "
+            "torch.nn.utils.rnn.pad_packed_sequence(x) makes both of it"
+        )
     if isinstance(value, tuple):
         parts = [_array(part) for part in value]
         return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)

@@ -1,66 +1,115 @@
-"""Weights to and from Keras's LSTM and GRU, as the lists that `layer.get_weights()` returns.
+"""Weights to and from Keras's LSTM, GRU and SimpleRNN, in the order of `layer.get_weights()`.
 
 A list is ``[kernel, recurrent_kernel, bias]``: kernels are transposed, (D, gates * H) and
 (H, gates * H). The LSTM's gates are stacked i, f, c, o, ours under another letter, with one bias
 (4H,). The GRU's are stacked z, r, h; with ``reset_after=True``, the default, which is PyTorch's
-form, it has two biases, (2, 3H).
+form, it has two biases, (2, 3H), and without it one, (3H,). What a layer computes depends on its
+arguments, too, activations for example, which no weight shows.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from lstm_lesson.engine.arguments import check_array
-from lstm_lesson.engine.layers import GRU, LSTM
+from lstm_lesson.engine.arguments import check_array, check_choice, check_flag
+from lstm_lesson.engine.layers import GRU, LSTM, RNN
 from lstm_lesson.engine.recurrent import RecurrentLayer
+from lstm_lesson.interop.common import check_lacking
+from lstm_lesson.interop.keras_settings import Settings, check_class, read, version_of
+
+_KINDS = {4: LSTM, 3: GRU, 1: RNN}  # by the number of blocks in a kernel
+_ACTIVATIONS = {  # Keras's name to ours, but for the hard sigmoid
+    "linear": "identity",
+    "relu": "relu",
+    "sigmoid": "sigmoid",
+    "softsign": "softsign",
+    "tanh": "tanh",
+}
+_HARD_SIGMOIDS = {2: "hard_sigmoid", 3: "hard_sigmoid_6"}  # by the version of Keras
 
 
-def from_keras(weights: list[np.ndarray]) -> LSTM | GRU:
-    """Return a layer with a copy of the weights of a Keras `LSTM` or `GRU`.
+def from_keras(
+    weights,
+    config: dict | None = None,
+    *,
+    activation: str | None = "tanh",
+    recurrent_activation: str | None = "sigmoid",
+    reset_after: bool | None = None,
+    bidirectional: bool | None = None,
+    go_backwards: bool = False,
+    version: int | None = None,
+) -> LSTM | GRU | RNN:
+    """Return a layer with a copy of the weights of a Keras `LSTM`, `GRU` or `SimpleRNN`.
 
     Parameters
     ----------
-    weights : ``layer.get_weights()`` of a Keras layer; which one it was shows in the shapes. Two
-        arrays if it has no bias, six (or four) if it is Bidirectional. Keras layers are batch
-        first, and so is the layer returned.
+    weights : the Keras layer, alone or in `Bidirectional` or `RNN`, whose arguments are then read;
+        or the list of arrays that its ``get_weights()`` returns: two if it has no bias, six (or
+        four) if it is Bidirectional. One layer at a time.
+    config : ``get_config()`` of the layer, if `weights` is a list; or else the following arguments.
+    activation, recurrent_activation : names in Keras; by default its own.
+    reset_after : which GRU it is. Its bias shows that; without one it has to be told.
+    bidirectional : whether it is a Bidirectional layer, with the default ``merge_mode``. The shapes
+        show that unless D = H; then it has to be told, for it could be two layers as well.
+    go_backwards : whether the layer runs backwards in time only. Its Keras output is in the order
+        in which it is computed, that of the layer returned in the order of the input.
+    version : 2 or 3, the Keras in which the layer was made. A list with "hard_sigmoid" needs it:
+        that is ``0.2 z + 0.5`` in Keras 2, and ``z / 6 + 0.5`` in Keras 3.
+
+    Keras layers are batch first, and so is the layer returned. It has no dropout, which Keras
+    applies to inputs and states in training.
 
     Raises
     ------
     TypeError, ValueError
-        If these are not the weights of such a layer, or of a GRU with ``reset_after=False``, which
-        is another cell than PyTorch's.
+        If these are not the weights of such a layer, if they could be those of more than one, or if
+        it has what our layer lacks: other activations (of a GRU: than the default) or another
+        ``merge_mode``.
     """
+    told = Settings(activation, recurrent_activation, reset_after, bidirectional, go_backwards)
+    for name in ("reset_after", "bidirectional", "go_backwards"):
+        if (value := getattr(told, name)) is not None:
+            check_flag(name, value)
+    if hasattr(weights, "get_weights"):
+        if config is not None:
+            raise ValueError("config: expected with a list of arrays alone; a layer has its own")
+        check_class(type(weights).__name__)
+        version = version_of(weights) if version is None else version
+        weights, config = weights.get_weights(), weights.get_config()
+    if config is not None:
+        if given := [k for k, v in told._asdict().items() if v != Settings._field_defaults[k]]:
+            raise ValueError(f"{', '.join(given)}: read from the layer's configuration; leave out")
+        told = read(config)
     if not isinstance(weights, (list, tuple)) or len(weights) not in (2, 3, 4, 6):
         got = len(weights) if isinstance(weights, (list, tuple)) else type(weights).__name__
         raise TypeError(f"weights: expected a list of 2, 3, 4 or 6 arrays, got {got}")
-    bias = len(weights) % 3 == 0
-    size = 3 if bias else 2
-    recurrent = check_array("weights[1]", weights[1], ("H", "gates * H"))
-    H = recurrent.shape[0]
-    gates, rest = divmod(recurrent.shape[1], max(H, 1))
-    if gates not in (3, 4) or rest:
-        raise ValueError(
-            f"weights[1]: expected shape (H, 4H) of an LSTM or (H, 3H) of a GRU, "
-            f"got {recurrent.shape}"
-        )
-    check_array("weights[0]", weights[0], ("D", gates * H), recurrent.dtype)
-    kind = LSTM if gates == 4 else GRU
-    options = {"bias": bias, "bidirectional": len(weights) > 3, "batch_first": True}
-    layer = kind(weights[0].shape[0], H, dtype=recurrent.dtype, **options)
+    size = 3 if len(weights) % 3 == 0 else 2  # arrays of one direction
+    kind, D, H = _sizes(weights)
+    gates = next(number for number, each in _KINDS.items() if each is kind)
+    ways = 2 if _is_bidirectional(weights, size, told.bidirectional) else 1
+    layer = kind(
+        D,
+        H,
+        bias=size == 3,
+        batch_first=True,
+        bidirectional=ways == 2,
+        reverse=told.go_backwards,
+        dtype=weights[1].dtype,
+        **_options(kind, weights, told, version),
+    )
     params = layer.parameters()
-    for k, suffix in enumerate(("_l0", "_l0_reverse")[: len(weights) // size]):
-        for n, expected in enumerate([(layer.input_size, gates * H), (H, gates * H)]):
+    for k, suffix in enumerate(("_l0", "_l0_reverse")[:ways]):
+        for n, expected in enumerate([(D, gates * H), (H, gates * H)]):
             check_array(f"weights[{k * size + n}]", weights[k * size + n], expected, layer.dtype)
         kernel, recurrent = weights[k * size : k * size + 2]
         params["weight_ih" + suffix][...] = _swap(kernel.T, kind)
         params["weight_hh" + suffix][...] = _swap(recurrent.T, kind)
-        if not bias:
+        if size == 2:
             continue
         name, b = f"weights[{k * size + 2}]", weights[k * size + 2]
-        if kind is LSTM:
-            params["bias" + suffix][...] = check_array(name, b, (4 * H,), layer.dtype)
-        elif isinstance(b, np.ndarray) and b.shape == (3 * H,):
-            raise ValueError(f"{name}: shape {b.shape} is that of reset_after=False, another cell")
+        if "bias_hn" + suffix not in params:
+            b = check_array(name, b, (gates * H,), layer.dtype)
+            params["bias" + suffix][...] = _swap(b, kind)
         else:
             b = _swap(check_array(name, b, (2, 3 * H), layer.dtype).T, kind)  # (3H, 2)
             params["bias" + suffix][...] = b[:, 0]
@@ -69,29 +118,42 @@ def from_keras(weights: list[np.ndarray]) -> LSTM | GRU:
     return layer
 
 
-def to_keras(layer: LSTM | GRU) -> list[np.ndarray]:
+def to_keras(layer: LSTM | GRU | RNN) -> list[np.ndarray]:
     """Return the weights of a layer as a list for `set_weights` of a Keras layer.
+
+    Make that layer with the activations of ours, within `Bidirectional` for two directions, and
+    with ``go_backwards=True`` for ``reverse=True``; its output is then in the order in which it is
+    computed, ours in the order of the input.
 
     Raises
     ------
     TypeError
-        If `layer` is no `LSTM` or `GRU`.
+        If `layer` is no `LSTM`, `GRU` or `RNN`.
     ValueError
-        If it has several layers or an option that Keras's layer lacks.
+        If it has several layers or an option that Keras's layer lacks. Keras 3 has no hard sigmoid
+        but ``hard_sigmoid_6``, and one activation for the candidate and the cell state.
     """
-    if type(layer) not in (LSTM, GRU):
-        raise TypeError(f"layer: expected an LSTM or a GRU, got {type(layer).__name__}")
-    # Activations and direction are arguments of Keras's layer, not weights.
-    allowed = ("bias", "batch_first", "bidirectional", "reverse", "gate_activation")
-    allowed = (*allowed, "cell_activation", "hidden_activation")
+    kind = type(layer)
+    if kind not in _KINDS.values():
+        raise TypeError(f"layer: expected an LSTM, a GRU or an RNN, got {kind.__name__}")
+    roles = ("gate_activation", "cell_activation", "hidden_activation", "nonlinearity")
+    allowed = ("bias", "batch_first", "bidirectional", "reverse", "reset_after", *roles)
     check_lacking(layer, "Keras", allowed)
-    kind, H, params = type(layer), layer.hidden_size, layer.parameters()
+    known = (*_ACTIVATIONS.values(), _HARD_SIGMOIDS[3])
+    for role in roles:
+        check_choice(role, getattr(layer, role, "tanh"), known)
+    if kind is LSTM and layer.cell_activation != layer.hidden_activation:
+        raise ValueError(
+            f"hidden_activation: expected {layer.cell_activation!r} as cell_activation, for Keras "
+            f"has one for both, got {layer.hidden_activation!r}"
+        )
+    H, params = layer.hidden_size, layer.parameters()
     weights = []
     for suffix in ("_l0", "_l0_reverse") if layer.bidirectional else ("_l0",):
         weights.append(_swap(params["weight_ih" + suffix], kind).T.copy())
         weights.append(_swap(params["weight_hh" + suffix], kind).T.copy())
-        if layer.bias and kind is LSTM:
-            weights.append(params["bias" + suffix].copy())
+        if layer.bias and "bias_hn" + suffix not in params:
+            weights.append(_swap(params["bias" + suffix], kind).copy())
         elif layer.bias:
             b = np.zeros((3 * H, 2), layer.dtype)
             b[:, 0] = params["bias" + suffix]
@@ -100,16 +162,85 @@ def to_keras(layer: LSTM | GRU) -> list[np.ndarray]:
     return weights
 
 
-def _swap(rows: np.ndarray, kind) -> np.ndarray:
-    """Exchange a GRU's r and z blocks of rows: its own inverse. An LSTM's order is ours."""
+def _sizes(weights) -> tuple[type[RecurrentLayer], int, int]:
+    """Return the kind of layer, its input size and its hidden size."""
+    recurrent = check_array("weights[1]", weights[1], ("H", "gates * H"))
+    H = recurrent.shape[0]
+    gates, rest = divmod(recurrent.shape[1], max(H, 1))
+    if gates not in _KINDS or rest:
+        raise ValueError(
+            f"weights[1]: expected shape (H, 4H) of an LSTM, (H, 3H) of a GRU or (H, H) of a "
+            f"SimpleRNN, got {recurrent.shape}"
+        )
+    if gates > 1 and len(weights) % 3 == 0 and np.shape(weights[2]) == (2 * gates * H,):
+        check_class(f"CuDNN{_KINDS[gates].__name__}")
+    check_array("weights[0]", weights[0], ("D", gates * H), recurrent.dtype)
+    return _KINDS[gates], len(weights[0]), H
+
+
+def _is_bidirectional(weights, size: int, told: bool | None) -> bool:
+    """Return whether these are two directions of one layer; raise ValueError if that can't be."""
+    if len(weights) == size:
+        if told:
+            raise ValueError(f"bidirectional: expected {2 * size} arrays, got {size}")
+        return False
+    D, H = len(weights[0]), len(weights[1])
+    if told is False or (told is None and np.shape(weights[size])[:1] == (H,) != (D,)):
+        raise ValueError(f"weights: expected one layer at a time, got {len(weights)} arrays")
+    if told is None and D == H:
+        raise ValueError(
+            "bidirectional: where D = H the arrays of a Bidirectional layer look like those of two "
+            "layers; pass bidirectional=True, or one layer at a time"
+        )
+    return True
+
+
+def _options(kind, weights, told: Settings, version: int | None) -> dict:
+    """Return our options for the settings; raise ValueError where we lack one."""
+    if version not in (None, *_HARD_SIGMOIDS):
+        raise ValueError(f"version: expected 2 or 3, got {version!r}")
+    inner, gate = (
+        _activation(role, getattr(told, role), version)
+        for role in ("activation", "recurrent_activation")
+    )
+    if kind is not GRU and told.reset_after is not None:
+        raise ValueError("reset_after: a GRU alone has it")
     if kind is LSTM:
+        return {"gate_activation": gate, "cell_activation": inner, "hidden_activation": inner}
+    if kind is RNN:
+        if gate != "sigmoid":
+            raise ValueError("recurrent_activation: a SimpleRNN has none")
+        return {"nonlinearity": inner}
+    if (inner, gate) != ("tanh", "sigmoid"):
+        raise ValueError(f"activation: our GRU has tanh, and sigmoid gates, got {inner} and {gate}")
+    after = told.reset_after
+    if len(weights) % 3 == 0:
+        after = np.ndim(weights[2]) == 2
+        if told.reset_after not in (None, after):
+            raise ValueError(f"reset_after: expected {after} as weights[2] shows")
+    if after is None:
+        raise ValueError(
+            "reset_after: a GRU without bias doesn't show which it is; pass True, Keras's default, "
+            "or False"
+        )
+    return {"reset_after": after}
+
+
+def _activation(role: str, name: str | None, version: int | None) -> str:
+    if name != "hard_sigmoid":
+        name = "linear" if name is None else name
+        return _ACTIVATIONS[check_choice(role, name, (*_ACTIVATIONS, "hard_sigmoid"))]
+    if version is None:
+        raise ValueError(
+            f"version: {role}='hard_sigmoid' is 0.2 z + 0.5 in Keras 2 and z / 6 + 0.5 in Keras 3; "
+            f"pass version=2 or version=3"
+        )
+    return _HARD_SIGMOIDS[version]
+
+
+def _swap(rows: np.ndarray, kind) -> np.ndarray:
+    """Exchange a GRU's r and z blocks of rows: its own inverse. Other orders are ours."""
+    if kind is not GRU:
         return rows
     first, second, third = np.split(rows, 3)
     return np.concatenate([second, first, third])
-
-
-def check_lacking(layer: RecurrentLayer, library: str, allowed: tuple[str, ...]) -> None:
-    """Raise ValueError if the layer has an option, not in `allowed`, that another library lacks."""
-    for name, value in layer.given().items():
-        if name not in (*allowed, "dtype"):
-            raise ValueError(f"{name}: {library} has no {name}, got {value!r}")

@@ -15,26 +15,32 @@ import numpy as np
 from lstm_lesson.engine.arguments import check_array, check_choice
 from lstm_lesson.engine.layers import GRU, LSTM, RNN
 from lstm_lesson.engine.recurrent import RecurrentLayer
-from lstm_lesson.interop.keras import check_lacking
+from lstm_lesson.interop.common import check_lacking
+from lstm_lesson.interop.onnx_model import read
 
 # Per operator: our class, and where each of our blocks of rows stands in the operator's order.
 _OPERATORS = {"LSTM": (LSTM, (0, 2, 3, 1)), "GRU": (GRU, (1, 0, 2)), "RNN": (RNN, (0,))}
-_ACTIVATIONS = {  # name in ONNX to ours; Affine is a x + b, with a = 1 and b = 0 by default
-    "Sigmoid": "sigmoid",
-    "Tanh": "tanh",
-    "Relu": "relu",
-    "HardSigmoid": "hard_sigmoid",
-    "Affine": "identity",
+_ACTIVATIONS = {  # ours to the operator's name, with alpha and beta where it takes them
+    "sigmoid": ("Sigmoid",),
+    "tanh": ("Tanh",),
+    "relu": ("Relu",),
+    "softsign": ("Softsign",),
+    "hard_sigmoid": ("HardSigmoid", 0.2, 0.5),
+    "hard_sigmoid_6": ("HardSigmoid", 1 / 6, 0.5),
+    "identity": ("Affine", 1.0, 0.0),
 }
-_ALPHA_BETA = {"HardSigmoid": (0.2, 0.5), "Affine": (1.0, 0.0)}
+# What the operators take where alpha and beta are left out. The specification names none for
+# Affine, and ONNX Runtime takes 0 for both, which makes every output zero.
+_DEFAULTS = {"HardSigmoid": (0.2, 0.5)}
+_NUMBERS = ("activation_alpha", "activation_beta")
 _ROLES = {  # options that a direction's list of activations sets, in its order
     "LSTM": ("gate_activation", "cell_activation", "hidden_activation"),
     "GRU": (),
     "RNN": ("nonlinearity",),
 }
-_DEFAULT = {"LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"], "RNN": ["Tanh"]}
-_ATTRIBUTES = ("activation_alpha", "activation_beta", "activations", "clip", "direction")
-_ATTRIBUTES = (*_ATTRIBUTES, "hidden_size", "input_forget", "layout", "linear_before_reset")
+_FIXED = {"LSTM": (), "GRU": ("sigmoid", "tanh"), "RNN": ()}  # those that are no options
+_ATTRIBUTES = {*_NUMBERS, "activations", "clip", "direction", "hidden_size", "layout"}
+_OWN = {"LSTM": "input_forget", "GRU": "linear_before_reset"}  # what one operator has alone
 
 
 class OnnxOperator(NamedTuple):
@@ -48,26 +54,43 @@ class OnnxOperator(NamedTuple):
     P: np.ndarray | None  # (directions, 3H)
 
 
-def from_onnx(op_type: str, attributes: dict, W, R, B=None, P=None) -> RecurrentLayer:
+def from_onnx(
+    op_type, attributes=None, W=None, R=None, B=None, P=None, *, name=None
+) -> RecurrentLayer:
     """Return a layer that computes what an ONNX operator does.
 
     Parameters
     ----------
-    op_type : "LSTM", "GRU" or "RNN".
-    attributes : as in the operator; what is left out has the operator's default. ``layout=1`` makes
-        the layer batch first; its states keep their shape, (directions, B, H).
+    op_type : "LSTM", "GRU" or "RNN". Or a node of a model (``onnx.NodeProto``), which has the
+        attributes; its arrays are passed by name. Or a model, which has everything: the path of a
+        file, its bytes, or an ``onnx.ModelProto``; to read one takes the package ``onnx``.
+    attributes : as in the operator, text as str or bytes; what is left out has the operator's
+        default. ``layout=1`` makes the layer batch first; its states keep their shape,
+        (directions, B, H).
     W, R, B, P : as in the operator (see the top of this module).
+    name : of the node or of its first output, where a model has several such nodes. Each node is
+        one layer.
+
+    The lengths and the initial states of an operator are arguments of the layer's ``forward``.
 
     Raises
     ------
+    ImportError
+        If `op_type` is a model and there is no package ``onnx``.
     TypeError, ValueError
         If a name, shape or dtype is not the operator's; or if it is a setting that the layer lacks:
-        other activations than sigmoid, tanh, relu, hard sigmoid (0.2, 0.5) and identity, different
-        ones for the two directions, ``clip`` of a GRU or RNN, a GRU with its default
-        ``linear_before_reset=0``, which is another cell than PyTorch's.
+        other activations than those of `lstm_lesson.engine.activations.ACTIVATIONS`, different ones
+        for the two directions, ``clip`` of a GRU or RNN.
     """
+    bare = attributes is None and W is None
+    if not isinstance(op_type, str) or (bare and op_type not in _OPERATORS):
+        told = {"attributes": attributes, "W": W, "R": R, "B": B, "P": P}
+        op_type, attributes, W, R, B, P = read(op_type, name, told)
+    elif name is not None:
+        raise ValueError("name: expected with a model alone")
+    attributes = {key: _text(value) for key, value in (attributes or {}).items()}
     kind, order = _OPERATORS[check_choice("op_type", op_type, _OPERATORS)]
-    if unknown := sorted(set(attributes) - set(_ATTRIBUTES)):
+    if unknown := sorted(set(attributes) - _ATTRIBUTES - {_OWN.get(op_type)}):
         raise ValueError(f"attributes: {op_type} has no {unknown}")
     direction = attributes.get("direction", "forward")
     check_choice("direction", direction, ("forward", "reverse", "bidirectional"))
@@ -84,12 +107,12 @@ def from_onnx(op_type: str, attributes: dict, W, R, B=None, P=None) -> Recurrent
         options["clip"] = attributes.get("clip")
         options["couple_input_forget"] = bool(attributes.get("input_forget", 0))
         options["peephole"] = P is not None
-    elif P is not None or "input_forget" in attributes:
-        raise ValueError(f"P, input_forget: {op_type} has neither")
+    elif P is not None:
+        raise ValueError(f"P: {op_type} has no peepholes")
     elif "clip" in attributes:
         raise ValueError(f"clip: the layer has it for the LSTM alone, got it for {op_type}")
-    if op_type == "GRU" and not attributes.get("linear_before_reset", 0):
-        raise ValueError("linear_before_reset: expected 1, PyTorch's cell; got 0, another one")
+    if op_type == "GRU":
+        options["reset_after"] = bool(attributes.get("linear_before_reset", 0))
     layer = kind(
         W.shape[2],
         H,
@@ -111,9 +134,9 @@ def from_onnx(op_type: str, attributes: dict, W, R, B=None, P=None) -> Recurrent
         if B is not None:
             b_ih, b_hh = (_reorder(b, order) for b in np.split(B[k], 2))
             params["bias" + suffix][...] = b_ih
-            merged = 2 * H if op_type == "GRU" else gates * H
+            merged = 2 * H if "bias_hn" + suffix in params else gates * H
             params["bias" + suffix][:merged] += b_hh[:merged]
-            if op_type == "GRU":
+            if merged < gates * H:
                 params["bias_hn" + suffix][...] = b_hh[2 * H :]
         if P is not None:
             params["peephole" + suffix][...] = _reorder(P[k], (0, 2, 1))
@@ -123,7 +146,8 @@ def from_onnx(op_type: str, attributes: dict, W, R, B=None, P=None) -> Recurrent
 def to_onnx(layer: RecurrentLayer) -> OnnxOperator:
     """Return the ONNX operator of a layer; ``from_onnx(*to_onnx(layer))`` gives back the same.
 
-    Our one bias goes into the input half of B, and zeros into the other.
+    Our one bias goes into the input half of B, and zeros into the other. A layer with `batch_first`
+    has ``layout=1``, which ONNX Runtime doesn't run on a CPU.
 
     Raises
     ------
@@ -137,22 +161,26 @@ def to_onnx(layer: RecurrentLayer) -> OnnxOperator:
         raise TypeError(f"layer: expected an LSTM, GRU or RNN, got {op_type}")
     roles = _ROLES[op_type]
     allowed = ("bias", "batch_first", "bidirectional", "reverse", *roles)
-    check_lacking(layer, "ONNX", (*allowed, "clip", "couple_input_forget", "peephole"))
+    allowed = (*allowed, "clip", "couple_input_forget", "peephole", "reset_after")
+    check_lacking(layer, "ONNX", allowed)
     _, order = _OPERATORS[op_type]
     back = tuple(int(k) for k in np.argsort(order))
     suffixes = ("_l0", "_l0_reverse") if layer.bidirectional else ("_l0",)
     params, H = layer.parameters(), layer.hidden_size
     directions = {(True, False): "bidirectional", (False, True): "reverse"}
-    names = {ours: theirs for theirs, ours in _ACTIVATIONS.items()}
-    activations = [names[getattr(layer, role)] for role in roles] or _DEFAULT[op_type]
+    ours = [getattr(layer, role) for role in roles] or _FIXED[op_type]
+    functions = [_ACTIVATIONS[each] for each in ours * len(suffixes)]
     attributes = {
         "hidden_size": H,
         "direction": directions.get((layer.bidirectional, layer.reverse), "forward"),
-        "activations": activations * len(suffixes),
+        "activations": [function for function, *_ in functions],
         "layout": int(layer.batch_first),
     }
+    if numbers := [both for _, *both in functions if both]:
+        for which, values in zip(_NUMBERS, zip(*numbers, strict=True), strict=True):
+            attributes[which] = list(values)
     if op_type == "GRU":
-        attributes["linear_before_reset"] = 1
+        attributes["linear_before_reset"] = int(layer.reset_after)
     if op_type == "LSTM":
         attributes["input_forget"] = int(layer.couple_input_forget)
         if layer.clip is not None:
@@ -160,8 +188,8 @@ def to_onnx(layer: RecurrentLayer) -> OnnxOperator:
     B = P = None
     if layer.bias:
         b_hh = {suffix: np.zeros(len(order) * H, layer.dtype) for suffix in suffixes}
-        if op_type == "GRU":
-            for suffix, b in b_hh.items():
+        for suffix, b in b_hh.items():
+            if "bias_hn" + suffix in params:
                 b[2 * H :] = params["bias_hn" + suffix]
         halves = [(params["bias" + suffix], b_hh[suffix]) for suffix in suffixes]
         B = np.stack([np.concatenate([_reorder(b, back) for b in pair]) for pair in halves])
@@ -180,23 +208,50 @@ def _reorder(rows: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
     return np.concatenate([blocks[k] for k in order])
 
 
+def _text(value):
+    """Return a value with bytes, which is how the onnx package reads text, as str."""
+    if isinstance(value, bytes):
+        return value.decode()
+    return [_text(each) for each in value] if isinstance(value, (list, tuple)) else value
+
+
 def _activations(op_type: str, attributes: dict, ways: int) -> dict[str, str]:
     """Return our options for the operator's activations, or raise ValueError."""
-    each = len(_DEFAULT[op_type])
-    given = list(attributes.get("activations", _DEFAULT[op_type] * ways))
-    if len(given) != each * ways:
-        raise ValueError(f"activations: expected {each * ways} names, got {given}")
-    known = {name.lower(): name for name in _ACTIVATIONS}  # the operator's names ignore case
-    given = [known[check_choice("activations", str(name).lower(), known)] for name in given]
-    if given != given[:each] * ways:
-        raise ValueError(f"activations: expected the same in both directions, got {given}")
-    for n, which in enumerate(("activation_alpha", "activation_beta")):
-        # Values are listed for those functions alone that take them.
-        expected = [_ALPHA_BETA[name][n] for name in given if name in _ALPHA_BETA]
-        if which in attributes and not np.allclose(attributes[which], expected):
-            raise ValueError(f"{which}: expected {expected} for {given}, got {attributes[which]}")
-    if not _ROLES[op_type]:
-        if given != _DEFAULT[op_type] * ways:
-            raise ValueError(f"activations: the layer's {op_type} has {_DEFAULT[op_type]} alone")
-        return {}
-    return {role: _ACTIVATIONS[name] for role, name in zip(_ROLES[op_type], given, strict=False)}
+    roles, fixed = _ROLES[op_type], list(_FIXED[op_type])
+    default = fixed or ["sigmoid", "tanh", "tanh"][-len(roles) :]
+    names = attributes.get("activations") or [_ACTIVATIONS[each][0] for each in default] * ways
+    if len(names) != len(default) * ways:
+        raise ValueError(f"activations: expected {len(default) * ways} names, got {names}")
+    numbers = [list(attributes.get(which, ())) for which in _NUMBERS]
+    ours = [_activation(each, *numbers) for each in names]
+    for which, left in zip(_NUMBERS, numbers, strict=True):
+        if left:
+            raise ValueError(f"{which}: expected no more values for {names}, got {left} at its end")
+    if ours != ours[: len(default)] * ways:
+        raise ValueError(f"activations: expected the same in both directions, got {names}")
+    if fixed and ours != fixed * ways:
+        raise ValueError(f"activations: the layer's {op_type} has {fixed} alone, got {names}")
+    return dict(zip(roles, ours, strict=False))
+
+
+def _activation(function: str, alphas: list[float], betas: list[float]) -> str:
+    """Return our name of a function; where it takes alpha and beta, they are taken off the lists.
+
+    Values are listed for those functions alone that take them, in the order of the functions.
+    """
+    known = {theirs.lower(): theirs for theirs, *_ in _ACTIVATIONS.values()}
+    function = known[check_choice("activations", str(function).lower(), known)]  # ignoring case
+    like = {ours: both for ours, (theirs, *both) in _ACTIVATIONS.items() if theirs == function}
+    if not all(like.values()):
+        return next(iter(like))
+    got = []
+    defaults = _DEFAULTS.get(function, (None, None))
+    for which, values, default in zip(_NUMBERS, (alphas, betas), defaults, strict=True):
+        if not values and default is None:
+            raise ValueError(f"{which}: expected a value for {function}, which has no default")
+        got.append(values.pop(0) if values else default)
+    for ours, both in like.items():
+        if np.allclose(got, both, rtol=1e-6):  # models hold them in float32
+            return ours
+    expected = " or ".join(str(tuple(both)) for both in like.values())
+    raise ValueError(f"{', '.join(_NUMBERS)}: expected {expected} for {function}, got {tuple(got)}")

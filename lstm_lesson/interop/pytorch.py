@@ -13,7 +13,7 @@ import numpy as np
 
 from lstm_lesson.engine.layers import GRU, LSTM, RNN
 from lstm_lesson.engine.recurrent import RecurrentLayer
-from lstm_lesson.interop.keras import check_lacking
+from lstm_lesson.interop.common import check_lacking
 
 if TYPE_CHECKING:
     import torch
@@ -26,38 +26,90 @@ _KINDS = {  # name in both libraries to our class and the options beyond the sha
 }
 
 
-def from_torch(module: torch.nn.LSTM | torch.nn.GRU | torch.nn.RNN) -> RecurrentLayer:
+def from_torch(module: torch.nn.Module) -> RecurrentLayer:
     """Return a layer with the options and a copy of the weights of a PyTorch module.
 
-    Raises TypeError if `module` is no `torch.nn.LSTM`, `torch.nn.GRU` or `torch.nn.RNN` of float32
-    or float64. Introduced in chapter 9.
-    """
-    import torch
+    Parameters
+    ----------
+    module : a `torch.nn.LSTM`, `GRU` or `RNN`, or the cell of one, for example a
+        `torch.nn.LSTMCell`, which becomes a layer that takes its steps. A subclass is read as its
+        base is, unless it has a ``forward`` of its own. Weights that PyTorch computes from others
+        (weight normalisation, pruning, parametrizations) are those of evaluation.
 
-    kind = type(module).__name__
-    if kind not in _KINDS or not isinstance(module, getattr(torch.nn, kind)):
-        raise TypeError(f"module: expected a torch.nn.LSTM, GRU or RNN, got {kind}")
+    Raises
+    ------
+    TypeError
+        If `module` is none of these, or not of float32 or float64.
+
+    Introduced in chapter 9.
+    """
+    kind, cell = _kind_of(module)
     layer_type, extra = _KINDS[kind]
-    theirs = {name: p.detach().cpu() for name, p in module.named_parameters()}
+    theirs = _weights_of(module, cell)
     dtype = str(theirs["weight_ih_l0"].dtype).removeprefix("torch.")
-    options = {name: getattr(module, name) for name in (*_SHARED, *extra)}
-    if options["num_layers"] == 1:
+    if dtype not in ("float32", "float64"):
+        raise TypeError(
+            f"module: expected dtype float32 or float64, got {dtype}; convert it with .float()"
+        )
+    names = ("bias", *extra) if cell else (*_SHARED, *extra)
+    options = {name: getattr(module, name) for name in names if hasattr(module, name)}
+    if options.get("num_layers") == 1:
         options["dropout"] = 0.0  # PyTorch warns and ignores it; there is nothing between layers
     layer = layer_type(module.input_size, module.hidden_size, dtype=dtype, **options)
     H = module.hidden_size
     for name, ours in layer.parameters().items():
-        kind, suffix = name.split("_l", 1)
-        if kind.startswith("weight"):
+        part, suffix = name.split("_l", 1)
+        if part.startswith("weight"):
             ours[...] = theirs[name].numpy()
             continue
         b_ih, b_hh = (theirs[f"bias_{side}_l{suffix}"].numpy() for side in ("ih", "hh"))
-        if kind == "bias_hn":
+        if part == "bias_hn":
             ours[...] = b_hh[2 * H :]
         elif layer_type is GRU:
             ours[...] = np.concatenate([b_ih[: 2 * H] + b_hh[: 2 * H], b_ih[2 * H :]])
         else:
             ours[...] = b_ih + b_hh
     return layer
+
+
+def _kind_of(module) -> tuple[str, bool]:
+    """Return the name of a module's kind, and whether the module is a cell."""
+    import torch
+
+    for kind in _KINDS:
+        for cell, name in ((False, kind), (True, f"{kind}Cell")):
+            base = getattr(torch.nn, name)
+            if not isinstance(module, base):
+                continue
+            if type(module).forward is not base.forward:
+                raise TypeError(
+                    f"module: {type(module).__name__} has a forward of its own, so that its "
+                    f"weights don't say what it computes; copy them into a torch.nn.{name}"
+                )
+            return kind, cell
+    got = type(module).__name__
+    raise TypeError(f"module: expected a torch.nn.LSTM, GRU or RNN, or a cell of one, got {got}")
+
+
+def _weights_of(module, cell: bool) -> dict[str, torch.Tensor]:
+    """Return what a module's forward reads in evaluation, under the names of a layer's weights."""
+    modes = [(each, each.training) for each in module.modules()]
+    module.eval()
+    try:
+        for hook in module._forward_pre_hooks.values():
+            # Pruning and the older normalisations compute their weight right before a forward.
+            if any(kind.__module__.startswith("torch.nn.utils.") for kind in type(hook).mro()):
+                hook(module, None)
+        if cell:
+            biases = ("bias_ih", "bias_hh") if module.bias else ()
+            names = {name: f"{name}_l0" for name in ("weight_ih", "weight_hh", *biases)}
+        else:
+            names = {name: name for name in module._flat_weights_names}
+        # By getattr, for a weight that is computed is an attribute, but no parameter.
+        return {ours: getattr(module, name).detach().cpu() for name, ours in names.items()}
+    finally:
+        for each, mode in modes:
+            each.training = mode
 
 
 def to_torch(layer: RecurrentLayer) -> torch.nn.LSTM | torch.nn.GRU | torch.nn.RNN:

@@ -331,7 +331,7 @@ def test_checkpointing_keeps_about_the_square_root(kind):
             ValueError,
             "removed and coupled at once",
         ),
-        (LSTM, {"gate_activation": "softsign"}, ValueError, "gate_activation: expected one of"),
+        (LSTM, {"gate_activation": "swish"}, ValueError, "gate_activation: expected one of"),
         (LSTM, {"forget_bias": np.nan}, ValueError, "forget_bias: expected a finite number"),
         (RNN, {"nonlinearity": "sin"}, ValueError, "nonlinearity: expected one of"),
         (GRU, {"dtype": int}, TypeError, "dtype: expected float32 or float64, got int"),

@@ -143,3 +143,12 @@ def test_cells_and_checker_agree_on_one_step():
     tensors = dict(zip(grads._fields, [x, h, c, *weights], strict=True))
     numeric = {n: gradcheck.numerical_gradient(loss, t) for n, t in tensors.items()}
     assert gradcheck.compare(grads._asdict(), numeric).passed
+
+
+@pytest.mark.parametrize("option", [{"peephole": True}, {"reverse": True}])
+def test_an_option_that_pytorch_lacks_is_checked_by_differences_alone(option):
+    layer = LSTM(2, 3, dtype=np.float64, **option)
+    x = np.ones((2, 1, 2))
+    with pytest.raises(ValueError, match=r"PyTorch has no \w+, got True; .* autograd=False"):
+        gradcheck.check(layer, x)
+    assert gradcheck.check(layer, x, autograd=False).passed

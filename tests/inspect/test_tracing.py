@@ -108,3 +108,11 @@ def test_what_does_not_exist_is_named():
         trace(layer, X, direction=1)
     with pytest.raises(TypeError, match="expected a torch"):
         trace(torch.nn.Linear(2, 3), X)
+
+
+def test_a_packed_sequence_is_refused_with_what_to_do():
+    packed = torch.nn.utils.rnn.pack_sequence([torch.ones(3, 2), torch.ones(1, 2)])
+    with pytest.raises(TypeError, match=r"got a PackedSequence; .*pad_packed_sequence"):
+        trace(torch.nn.LSTM(2, 4), packed)
+    x, lengths = torch.nn.utils.rnn.pad_packed_sequence(packed)
+    assert trace(torch.nn.LSTM(2, 4), x, lengths=lengths).i.shape == (3, 2, 4)

@@ -1,0 +1,221 @@
+"""Weights to Keras and back, against results of Keras."""
+
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from lstm_lesson import GRU, LSTM, RNN
+from lstm_lesson.interop import from_keras, to_keras
+
+FOREIGN = json.loads(Path(__file__).parents[1].joinpath("data", "foreign.json").read_text())
+TOLD = {"GRU no bias": {"reset_after": True}}  # what the weights don't show
+
+
+def layer_of(kind, config, weights, module="keras.src.layers"):
+    """An object with what a Keras layer has: the name of its class, and two methods."""
+    methods = {"get_config": lambda self: config, "get_weights": lambda self: weights}
+    return type(kind, (), methods | {"__module__": module})()
+
+
+@pytest.fixture
+def version(monkeypatch):
+    """Return a function that sets which version of Keras is installed, under which name."""
+
+    def install(number, name="keras"):
+        module = ModuleType(name)
+        module.__version__ = number
+        monkeypatch.setitem(sys.modules, name, module)
+
+    return install
+
+
+def assert_gives(layer, case):
+    """Compare with what Keras gave, in float32: a few roundings of 6e-8 each."""
+    x, expected = (np.array(case[name], np.float32) for name in ("x", "output"))
+    output = layer.forward(x)[0]
+    # A Keras layer that runs backwards alone leaves its output in the order of computing.
+    output = output[:, ::-1] if layer.reverse else output
+    np.testing.assert_allclose(output, expected, rtol=0, atol=1e-6)
+
+
+def weights_of(case):
+    return [np.array(w, np.float32) for w in case["weights"]]
+
+
+@pytest.mark.parametrize("case", FOREIGN["keras"], ids=lambda case: case["name"])
+def test_weights_alone_give_what_keras_gave(case):
+    weights, told = weights_of(case), TOLD.get(case["name"], {})
+    layer = from_keras(weights, **told)
+    assert_gives(layer, case)
+    again = from_keras(to_keras(layer), **told)
+    for name, p in layer.parameters().items():
+        np.testing.assert_array_equal(again.parameters()[name], p)
+    for ours, theirs in zip(to_keras(layer), weights, strict=True):
+        assert ours.shape == theirs.shape
+
+
+@pytest.mark.parametrize("case", FOREIGN["keras_layers"], ids=lambda case: case["kind"])
+def test_a_layer_gives_what_keras_gave(case, version):
+    version(FOREIGN["made_with"]["keras"])
+    weights = weights_of(case)
+    layer = from_keras(layer_of(case["kind"], case["config"], weights))
+    assert_gives(layer, case)
+    assert_gives(from_keras(weights, case["config"], version=3), case)
+    for ours, theirs in zip(to_keras(layer), weights, strict=True):
+        assert ours.shape == theirs.shape
+
+
+def test_what_a_layer_tells_can_be_told_with_its_weights():
+    told = [
+        {"activation": "relu", "recurrent_activation": "hard_sigmoid", "version": 3},
+        {"activation": "softsign", "recurrent_activation": None},
+        {"activation": None},
+        {"go_backwards": True},
+        {"recurrent_activation": "hard_sigmoid", "version": 3},
+        {"bidirectional": True},
+        {"activation": "softsign"},
+        {"go_backwards": True},
+        {"reset_after": True},
+        {"reset_after": True, "bidirectional": True},
+        {},
+        {"reset_after": False},
+        {},
+        {},
+        {"activation": "relu", "go_backwards": True},
+        {"activation": "sigmoid"},
+    ]
+    for case, arguments in zip(FOREIGN["keras_layers"], told, strict=True):
+        assert_gives(from_keras(weights_of(case), **arguments), case)
+
+
+def test_the_hard_sigmoid_is_that_of_the_keras_that_made_the_layer(version):
+    config = {"activation": "tanh", "recurrent_activation": "hard_sigmoid"}
+    weights = to_keras(LSTM(3, 4))
+    for name, number, expected in [
+        ("keras", "3.15.1", "hard_sigmoid_6"),
+        ("keras", "2.15.0", "hard_sigmoid"),
+        ("tf_keras", "2.16.0", "hard_sigmoid"),
+        ("tensorflow", "2.5.0", "hard_sigmoid"),
+    ]:
+        version(number, name)
+        layer = layer_of("LSTM", config, weights, f"{name}.python.layers")
+        assert from_keras(layer).gate_activation == expected
+    assert from_keras(layer, version=3).gate_activation == "hard_sigmoid_6"
+    assert from_keras(weights, config, version=2).gate_activation == "hard_sigmoid"
+    for unknown in (weights, layer_of("LSTM", config, weights, "elsewhere")):
+        arguments = (unknown, config) if unknown is weights else (unknown,)
+        with pytest.raises(ValueError, match=r"0\.2 z \+ 0\.5 in Keras 2 and z / 6 \+ 0\.5 in"):
+            from_keras(*arguments)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_two_layers_are_not_taken_for_two_directions(bias):
+    both = to_keras(LSTM(4, 4, bidirectional=True, bias=bias, rng=1))
+    assert len(both) == 2 * (2 + bias)
+    with pytest.raises(ValueError, match=r"those of two layers; pass bidirectional=True, or one"):
+        from_keras(both)
+    assert from_keras(both, bidirectional=True).bidirectional
+    with pytest.raises(ValueError, match="expected one layer at a time, got"):
+        from_keras(both, bidirectional=False)
+    with pytest.raises(ValueError, match="expected one layer at a time, got 6 arrays"):
+        from_keras(to_keras(LSTM(3, 4)) + to_keras(LSTM(4, 4)))
+    with pytest.raises(ValueError, match=f"bidirectional: expected {len(both)} arrays, got"):
+        from_keras(both[: 2 + bias], bidirectional=True)
+
+
+def test_what_is_returned_shares_no_memory_with_what_is_taken():
+    for kind in (LSTM, GRU, RNN):
+        layer = kind(3, 4, bidirectional=True, rng=1)
+        before = {name: p.copy() for name, p in layer.parameters().items()}
+        weights = to_keras(layer)
+        back = from_keras(weights)
+        for a in weights:
+            a[...] = 7
+        for each in (layer, back):
+            for name, p in each.parameters().items():
+                np.testing.assert_array_equal(p, before[name])
+
+
+KERNEL, RECURRENT, BIAS = to_keras(GRU(3, 4))
+LSTM_WEIGHTS, RNN_WEIGHTS = to_keras(LSTM(3, 4)), to_keras(RNN(3, 4))
+PLAIN = {"activation": "tanh", "recurrent_activation": "sigmoid", "go_backwards": False}
+
+
+def both_ways(backward=None, **options):
+    layers = [{"class_name": "LSTM", "config": PLAIN | each} for each in ({}, backward or {})]
+    return {"layer": layers[0], "backward_layer": layers[1], "merge_mode": "concat"} | options
+
+
+@pytest.mark.parametrize(
+    ("weights", "arguments", "error", "message"),
+    [
+        ([KERNEL], {}, TypeError, "expected a list of 2, 3, 4 or 6 arrays, got 1"),
+        ({}, {}, TypeError, "expected a list of 2, 3, 4 or 6 arrays, got dict"),
+        ([KERNEL, KERNEL[:, :7], BIAS], {}, ValueError, r"weights\[1\]: expected shape \(H, 4H\)"),
+        ([KERNEL[:, :5], RECURRENT, BIAS], {}, ValueError, r"weights\[0\]: .* \(D, 12\)"),
+        ([KERNEL, RECURRENT, BIAS[:1]], {}, ValueError, r"weights\[2\]: expected shape \(2, 12\)"),
+        ([KERNEL, RECURRENT], {}, ValueError, "reset_after: a GRU without bias doesn't show"),
+        ([KERNEL, RECURRENT, BIAS], {"reset_after": False}, ValueError, "expected True as weights"),
+        ([KERNEL, RECURRENT, BIAS], {"activation": "relu"}, ValueError, "activation: our GRU has"),
+        ([KERNEL, RECURRENT, BIAS.ravel()], {}, ValueError, "a CuDNNGRU has two biases and kern"),
+        (
+            [*LSTM_WEIGHTS[:2], np.zeros(32, np.float32)],
+            {},
+            ValueError,
+            "a CuDNNLSTM has two biases and kernels laid out otherwise; .* Keras 2's LSTM",
+        ),
+        (LSTM_WEIGHTS, {"reset_after": True}, ValueError, "reset_after: a GRU alone has it"),
+        (LSTM_WEIGHTS, {"activation": "elu"}, ValueError, "activation: expected one of .*'elu'"),
+        (LSTM_WEIGHTS, {"version": 4}, ValueError, "version: expected 2 or 3, got 4"),
+        (LSTM_WEIGHTS, {"go_backwards": 1}, TypeError, "go_backwards: expected True or False"),
+        (LSTM_WEIGHTS, {"bidirectional": "no"}, TypeError, "bidirectional: expected True or False"),
+        (RNN_WEIGHTS, {"recurrent_activation": "tanh"}, ValueError, "a SimpleRNN has none"),
+        (
+            LSTM_WEIGHTS,
+            {"config": PLAIN, "activation": "relu"},
+            ValueError,
+            "activation: read from the layer's configuration",
+        ),
+        (LSTM_WEIGHTS, {"config": PLAIN | {"time_major": True}}, ValueError, "time_major"),
+        (LSTM_WEIGHTS, {"config": {"units": 3}}, ValueError, r"config: .* one of \['units'\]"),
+        (
+            LSTM_WEIGHTS,
+            {"config": {"cell": {"class_name": "StackedRNNCells"}}},
+            ValueError,
+            "cell: expected one of .*LSTMCell.*, got StackedRNNCells",
+        ),
+        (
+            LSTM_WEIGHTS * 2,
+            {"config": both_ways({"activation": "relu"})},
+            ValueError,
+            "expected two directions that differ in go_backwards alone",
+        ),
+        (LSTM_WEIGHTS * 2, {"config": both_ways(merge_mode="sum")}, ValueError, "merge_mode: exp"),
+        (layer_of("Dense", PLAIN, LSTM_WEIGHTS), {}, TypeError, "expected an LSTM, .* got Dense"),
+        (layer_of("CuDNNLSTM", PLAIN, LSTM_WEIGHTS), {}, ValueError, "CuDNNLSTM has two biases"),
+        (layer_of("LSTM", PLAIN, LSTM_WEIGHTS), {"config": PLAIN}, ValueError, "config: expected"),
+    ],
+)
+def test_what_is_not_a_layer_of_ours_is_named(weights, arguments, error, message):
+    with pytest.raises(error, match=message):
+        from_keras(weights, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("layer", "error", "message"),
+    [
+        (LSTM(3, 4, peephole=True), ValueError, "Keras has no peephole, got True"),
+        (LSTM(3, 4, 2), ValueError, "Keras has no num_layers, got 2"),
+        (LSTM(3, 4, gate_activation="hard_sigmoid"), ValueError, "gate_activation: expected one"),
+        (RNN(3, 4, nonlinearity="hard_sigmoid"), ValueError, "nonlinearity: expected one of"),
+        (LSTM(3, 4, cell_activation="relu"), ValueError, "hidden_activation: expected 'relu'"),
+        ({}, TypeError, "expected an LSTM, a GRU or an RNN, got dict"),
+    ],
+)
+def test_options_that_keras_lacks_are_refused(layer, error, message):
+    with pytest.raises(error, match=message):
+        to_keras(layer)
