@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from reference import forward as reference_forward
 
 from lstm_lesson import GRU, LSTM, RNN, gradcheck, interop, trace
-from lstm_lesson.engine import layers, loop, lstm_options
+from lstm_lesson.engine import layers, loop
+from lstm_lesson.engine import lstm_options as cell_with_options
 from lstm_lesson.engine.activations import ACTIVATIONS
 from lstm_lesson.engine.arguments import check_number
 from lstm_lesson.engine.layer import option
@@ -414,7 +415,7 @@ def test_an_option_is_one_line_in_one_place():
     with pytest.raises(TypeError, match="hold: expected a number"):
         Held(2, 3, hold="1")
     # In the source, an option of the LSTM stands where it is declared and where it acts.
-    for module, most in ((layers, 1), (lstm_options, 3)):
+    for module, most in ((layers, 1), (cell_with_options, 3)):
         source = Path(module.__file__).read_text(encoding="utf-8")
         assert 1 <= len(re.findall(r"\bcell_clip\b", source)) <= most
 
