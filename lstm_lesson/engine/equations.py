@@ -44,9 +44,10 @@ def lstm(z_i, z_f, z_g, z_o, c_prev):
 
 
 def lstm_back(d_h, d_c, i, f, g, o, c, c_prev):
-    """Return ``d_z_i, d_z_f, d_z_g, d_z_o, d_c_prev``; `d_c` came from the next step alone."""
+    """Return ``d_z_i, d_z_f, d_z_g, d_z_o, d_c_prev``."""
     tanh_c = tanh(c)
-    d_c = d_c + d_h * o * tanh_derivative(tanh_c)  # both ways out of the cell
+    # What came as d_c is the way through the next step; the other is through this step's h.
+    d_c = d_c + d_h * o * tanh_derivative(tanh_c)
     d_z_i = d_c * g * sigmoid_derivative(i)
     d_z_f = d_c * c_prev * sigmoid_derivative(f)
     d_z_g = d_c * i * tanh_derivative(g)
