@@ -7,4 +7,4 @@ from lstm_lesson.inspect import gradcheck
 from lstm_lesson.inspect.tracing import trace
 
 __all__ = ["GRU", "LSTM", "RNN", "LSTMState", "Linear", "gradcheck", "interop", "trace"]
-__version__ = "0.1.0"
+__version__ = "0.2.0"
