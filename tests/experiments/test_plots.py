@@ -12,6 +12,7 @@ from lstm_lesson.experiments import plots
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "draw",
     [
@@ -29,6 +30,7 @@ def test_a_figure_of_the_same_rows_has_the_same_bytes(draw):
     assert first == second
 
 
+@pytest.mark.slow
 def test_figures_without_rows_say_so(tmp_path):
     with pytest.raises(ValueError, match="rows are missing") as error:
         plots.draw_all(tmp_path, tmp_path)
@@ -36,6 +38,7 @@ def test_figures_without_rows_say_so(tmp_path):
     assert not list(tmp_path.iterdir()) and not plt.get_fignums()
 
 
+@pytest.mark.slow
 def test_figures_whose_rows_are_there_are_drawn_all_the_same(tmp_path):
     for end in ("csv", "machines.csv"):
         shutil.copy(ROOT / "results" / f"watch_the_gates.{end}", tmp_path)

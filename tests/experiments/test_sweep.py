@@ -20,6 +20,7 @@ def undisturbed(tmp_path_factory):
     return coins(folder)
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_what_is_missing_and_nothing_twice(undisturbed, tmp_path):
     assert sweep(COINS, tmp_path, seeds=(1, 5)) == 2
     assert sweep(COINS, tmp_path, only=("seed=5",)) == 0
@@ -54,6 +55,7 @@ def start(code: str, folder) -> subprocess.Popen:
 
 
 @posix
+@pytest.mark.slow
 def test_a_sweep_killed_thrice_ends_with_the_same_rows(undisturbed, tmp_path):
     for _ in range(3):
         before = coins(tmp_path).rows()
@@ -94,6 +96,7 @@ def test_a_sweep_leaves_the_environment_as_it_was_and_gives_workers_one_thread(t
     assert one.store(tmp_path).rows()[COINS.specs[0]].note == "1 1 1 1"
 
 
+@pytest.mark.slow
 def test_a_sweep_killed_before_it_could_put_its_rows_in_order_is_put_right(undisturbed, tmp_path):
     store = coins(tmp_path)
     for spec in reversed(COINS.specs):
@@ -103,6 +106,7 @@ def test_a_sweep_killed_before_it_could_put_its_rows_in_order_is_put_right(undis
     assert list(store.seconds()) == list(COINS.specs)
 
 
+@pytest.mark.slow
 def test_a_run_that_raises_stops_the_sweep_and_loses_no_row(tmp_path):
     with pytest.raises(OSError, match="rolled away"):
         sweep(COINS._replace(run=bad_toss), tmp_path, seeds=range(10))
@@ -150,6 +154,7 @@ def cluster():
         yield cluster
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of Dask, when a worker is killed
 def test_a_cluster_that_loses_a_worker_gives_the_same_rows(undisturbed, cluster, tmp_path):
     store = coins(tmp_path)
@@ -169,6 +174,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_rows(undisturbed, cluster,
     assert store.path.read_bytes() == undisturbed.path.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_run_that_raises_on_a_cluster_says_what_was_wrong(cluster, tmp_path):
     with pytest.raises(OSError, match="rolled away"):
