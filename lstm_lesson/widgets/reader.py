@@ -15,7 +15,7 @@ from lstm_lesson import figures
 from lstm_lesson.inspect.gate_statistics import correlation
 from lstm_lesson.pretrained import characters
 from lstm_lesson.training.losses import log_softmax
-from lstm_lesson.widgets.base import Choice, LessonWidget, WrongSetting, script, style
+from lstm_lesson.widgets.base import Choice, LessonWidget, WrongSetting, script, stylesheet
 
 UNITS = 128  # of the model
 UNSORTED = "unit number"
@@ -65,7 +65,7 @@ class Reader(LessonWidget):
         UNSORTED=UNSORTED,
         MOST=MOST,
     )
-    _css = style("reader")
+    _css = stylesheet("reader")
     text = Unicode(TEXT).tag(sync=True)
     gate = Choice(tuple(figures.NAMES), "c").tag(sync=True)
     sort = Choice((*characters.PROPERTIES, UNSORTED), "bracket depth").tag(sync=True)

@@ -49,7 +49,7 @@ RUNS = [name for name, one in EXPERIMENTS.items() if one.outcome is Outcome]
 
 
 def sample(one):
-    """Return rows to make again, each with the ten of its setting: by layer and claim the cheapest."""
+    """Return rows to make again, each with the ten of its setting: the cheapest of each kind."""
     store = one.store(ROOT / "results")
     rows, machines = store.rows(), store.seconds()
     settings, found = defaultdict(list), {}

@@ -18,7 +18,7 @@ def test_statistics_of_a_trace():
     traced = LSTMTrace(*rng.random((6, 5, 7, 3)))
     important = (rng.random((5, 7)) < 0.3).astype(float)
     found = watch_the_gates.statistics(traced, important)
-    assert set(found) == set(watch_the_gates.Gates._fields) - {"score", "solved"}
+    assert set(found) == set(watch_the_gates.GateStatistics._fields) - {"score", "solved"}
     assert found["f_mean"] == pytest.approx(traced.f.mean())
     assert found["o_high"] == pytest.approx((traced.o > 0.9).mean())
     assert found["i_low"] == pytest.approx((traced.i < 0.1).mean())
