@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -83,20 +83,20 @@ def until_solved(ax: Axes, group: Sequence[Arm]) -> Axes:
     return ax
 
 
-def against_lag(ax: Axes, lines: Mapping[str, Mapping[int, Interval]], shift: float = 1.03) -> Axes:
+def against_lag(ax: Axes, lines: Mapping[str, Mapping[int, Interval]]) -> Axes:
     """Draw estimates with their intervals against the lag, an arm a line; return the axes.
 
     Parameters
     ----------
     ax : axes to draw in; the horizontal one becomes logarithmic.
     lines : arm to lag to what was estimated.
-    shift : factor by which each arm is moved to the right of the one before, so that all are seen.
     """
     ticks = sorted({T for points in lines.values() for T in points})
     for n, (arm, points) in enumerate(lines.items()):
         T = np.array(sorted(points))
         value, low, high = np.array([points[t] for t in T]).T
-        where, look = T * shift**n, arm_look(arm)
+        # Each a little to the right of the one before, so that all are seen.
+        where, look = T * 1.03**n, arm_look(arm)
         ax.plot(where, value, marker="o", ms=4, **look)
         ax.vlines(where, low, high, color=look["color"], alpha=0.4, linewidth=3)
     ax.set_xscale("log")
@@ -164,10 +164,7 @@ def sequence_length_analysis(folder) -> plt.Figure:
     tasks = [task for task in dict.fromkeys(key[1] for key in rows) if task != "copy"]
     figure, axes = plt.subplots(len(tasks), 1, figsize=(5, 2.2 * len(tasks)), sharey=True)
     for ax, task in zip(axes, tasks, strict=True):
-        lines: dict = {}
-        for (arm, name, T), runs in rows.items():
-            if name == task:
-                lines.setdefault(arm, {})[T] = runs.share
+        lines = _by_lag(rows, task, lambda arm: arm.share)
         against_lag(ax, lines)
         ax.set(title=TITLES[task], ylabel="share solved", ylim=(-0.05, 1.05))
     legend(axes[0], lines)
@@ -177,16 +174,22 @@ def sequence_length_analysis(folder) -> plt.Figure:
 def memory_capacity(folder) -> plt.Figure:
     """Return the figure of ``stretch_the_lag``'s copy task: bits given back, by lag."""
     rows = arms(experiment("stretch_the_lag").store(folder).rows())
-    lines: dict = {}
-    for (arm, task, T), runs in rows.items():
-        if task == "copy":
-            lines.setdefault(arm, {})[T] = bits_recalled(runs)
+    lines = _by_lag(rows, "copy", bits_recalled)
     if not lines:
         raise LookupError("no rows of the copy task")
     ax = against_lag(plt.subplots()[1], lines)
     ax.axhline(30, color="#333333", linestyle=":", linewidth=1)
     ax.set(ylabel="bits recalled, of 30", ylim=(-1, 32))
     return legend(ax, lines).figure
+
+
+def _by_lag(rows: Mapping, task: str, estimate: Callable) -> dict[str, dict[int, Interval]]:
+    """Return arm to lag to an estimate of the arm's runs on a task."""
+    lines: dict = {}
+    for (name, of, T), arm in rows.items():
+        if of == task:
+            lines.setdefault(name, {})[T] = estimate(arm)
+    return lines
 
 
 def means_of_gates(folder) -> plt.Figure:
