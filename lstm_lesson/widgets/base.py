@@ -74,11 +74,3 @@ class LessonWidget(anywidget.AnyWidget):
     def __repr__(self) -> str:
         # Shown wherever there is no widget: on a code host's page, in a terminal.
         return self.table()
-
-    def compute(self):
-        """Return what the script computes, by the package's engine."""
-        raise NotImplementedError
-
-    def table(self) -> str:
-        """Return the widget's present state as text."""
-        raise NotImplementedError

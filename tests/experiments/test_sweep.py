@@ -172,12 +172,3 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_rows(undisturbed, cluster,
     os.kill(cluster.pids[0], signal.SIGKILL)
     assert process.wait(timeout=120) == 0
     assert store.path.read_bytes() == undisturbed.path.read_bytes()
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")
-def test_a_run_that_raises_on_a_cluster_says_what_was_wrong(cluster, tmp_path):
-    with pytest.raises(OSError, match="rolled away"):
-        sweep(COINS._replace(run=bad_toss), tmp_path, scheduler=cluster.scheduler_address)
-    rows = coins(tmp_path).rows()
-    assert rows == {spec: toss(spec) for spec in rows}
