@@ -17,6 +17,8 @@ from lstm_lesson.engine.arguments import check_size
 from lstm_lesson.experiments.store import Store, Timeout
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+# Without one, too, Dask's scheduler answers requests: at any port, for another may hold its own.
+NO_DASHBOARD = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
 
 
 class Experiment(NamedTuple):
@@ -149,7 +151,7 @@ def _workers(jobs: int) -> Iterator[object]:
                 n_workers=jobs,
                 threads_per_worker=1,
                 processes=True,
-                dashboard_address=None,
+                scheduler_kwargs=NO_DASHBOARD,
                 memory_limit=0,
                 silence_logs=logging.CRITICAL + 1,
             )

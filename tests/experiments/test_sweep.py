@@ -1,7 +1,10 @@
 """Sweeps: killed, interrupted or gone wrong, they lose nothing and run nothing twice."""
 
+import contextlib
+import gc
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -10,7 +13,7 @@ from pathlib import Path
 import pytest
 from coins import COINS, bad_toss, coins, fatal_toss, fell, threads, toss
 
-from lstm_lesson.experiments.sweep import sweep
+from lstm_lesson.experiments.sweep import NO_DASHBOARD, sweep
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +123,16 @@ def test_a_run_that_ends_its_process_again_and_again_is_reported(tmp_path):
     assert coins(tmp_path).rows().items() <= {COINS.specs[4]: fell(COINS.specs[4])}.items()
 
 
+def test_a_sweep_beside_another_says_nothing_of_it(tmp_path):
+    """Dask's scheduler has a port of its own by default, and warns if another one holds it."""
+    with socket.socket() as other:
+        with contextlib.suppress(OSError):  # or who does isn't ours
+            other.bind(("127.0.0.1", 8787))
+            other.listen()
+        assert sweep(COINS, tmp_path, seeds=(1,)) == 1
+        gc.collect()  # what is left open warns
+
+
 def test_two_writers_at_once_are_refused(tmp_path):
     store = coins(tmp_path)
     with store.lock(), pytest.raises(ValueError, match="another process"):
@@ -146,7 +159,7 @@ def test_a_choice_that_fits_nothing_is_refused(tmp_path, seeds, only, message):
 @pytest.fixture
 def cluster():
     distributed = pytest.importorskip("distributed")
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    options = {"n_workers": 2, "threads_per_worker": 1, "scheduler_kwargs": NO_DASHBOARD}
     with distributed.LocalCluster(silence_logs=50, **options) as cluster:
         with distributed.Client(cluster) as client:
             client.run(sys.path.insert, 0, str(Path(__file__).parent))
