@@ -74,6 +74,7 @@ def test_a_sweep_killed_thrice_ends_with_the_same_rows(undisturbed, tmp_path):
 
 @posix
 @pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["parent", "group"])
+@pytest.mark.slow
 def test_ctrl_c_ends_a_sweep_with_one_line_and_loses_nothing(tmp_path, send):
     """As an editor sends it, to the parent alone, and as a terminal does, to every process."""
     command = ["experiments", "run", "coins", "--jobs", "2", "--quiet", "--folder"]
@@ -91,6 +92,7 @@ def test_ctrl_c_ends_a_sweep_with_one_line_and_loses_nothing(tmp_path, send):
     assert coins(tmp_path).rows() == {spec: fell(spec) for spec in COINS.specs[:4]}
 
 
+@pytest.mark.slow
 def test_a_sweep_leaves_the_environment_as_it_was_and_gives_workers_one_thread(tmp_path):
     before = dict(os.environ)
     one = COINS._replace(run=threads, specs=COINS.specs[:1])
@@ -117,12 +119,14 @@ def test_a_run_that_raises_stops_the_sweep_and_loses_no_row(tmp_path):
     assert sweep(COINS, tmp_path, seeds=range(10)) <= 7
 
 
+@pytest.mark.slow
 def test_a_run_that_ends_its_process_again_and_again_is_reported(tmp_path):
     with pytest.raises(ChildProcessError, match="a run ended its process again and again"):
         sweep(COINS._replace(run=fatal_toss), tmp_path, seeds=range(3, 5))
     assert coins(tmp_path).rows().items() <= {COINS.specs[4]: fell(COINS.specs[4])}.items()
 
 
+@pytest.mark.slow
 def test_a_sweep_beside_another_says_nothing_of_it(tmp_path):
     """Dask's scheduler has a port of its own by default, and warns if another one holds it."""
     with socket.socket() as other:
