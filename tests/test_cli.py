@@ -238,6 +238,7 @@ def test_as_a_process(case):
 COMMAND = [sys.executable, "-m", "lstm_lesson.cli"]
 
 
+@pytest.mark.slow
 def test_a_dash_is_standard_output_and_standard_input(case, tmp_path):
     made = subprocess.run([*COMMAND, "case", "generate", "--output", "-"], capture_output=True)
     assert (made.returncode, made.stderr) == (0, b"")
@@ -249,6 +250,7 @@ def test_a_dash_is_standard_output_and_standard_input(case, tmp_path):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="needs /dev/stdout")
+@pytest.mark.slow
 def test_a_log_is_written_to_and_never_replaced(case):
     """A redirected /dev/stdout leads to a regular file, which a move would replace."""
     Path("log").write_text("precious\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -31,7 +31,7 @@ TITLES = {
 }
 
 
-def style(arm: str) -> dict:
+def arm_look(arm: str) -> dict:
     """Return the colour and the line of an arm: by its cell, and by its second name if any."""
     cell, _, rest = arm.partition(", ")
     line = "-" if not rest else "--" if rest in ("equal size", "equal parameters") else ":"
@@ -47,7 +47,7 @@ def losses(ax: Axes, group: Sequence[Arm]) -> Axes:
     trivial = group[0].outcomes[0].trivial
     ax.axvline(trivial, color="#333333", linestyle=":", linewidth=1)
     for row, arm in enumerate(group):
-        values, ink = arm.values("test_loss"), style(arm.arm)["color"]
+        values, ink = arm.values("test_loss"), arm_look(arm.arm)["color"]
         failed = arm.values("status") == "diverged"
         ax.plot(values[~failed], np.full((~failed).sum(), row), "o", ms=4, mew=0, alpha=0.5, c=ink)
         middle = arm.median("test_loss").value
@@ -83,20 +83,20 @@ def until_solved(ax: Axes, group: Sequence[Arm]) -> Axes:
     return ax
 
 
-def against_lag(ax: Axes, lines: Mapping[str, Mapping[int, Interval]], shift: float = 1.03) -> Axes:
+def against_lag(ax: Axes, lines: Mapping[str, Mapping[int, Interval]]) -> Axes:
     """Draw estimates with their intervals against the lag, an arm a line; return the axes.
 
     Parameters
     ----------
     ax : axes to draw in; the horizontal one becomes logarithmic.
     lines : arm to lag to what was estimated.
-    shift : factor by which each arm is moved to the right of the one before, so that all are seen.
     """
     ticks = sorted({T for points in lines.values() for T in points})
     for n, (arm, points) in enumerate(lines.items()):
         T = np.array(sorted(points))
         value, low, high = np.array([points[t] for t in T]).T
-        where, look = T * shift**n, style(arm)
+        # Each a little to the right of the one before, so that all are seen.
+        where, look = T * 1.03**n, arm_look(arm)
         ax.plot(where, value, marker="o", ms=4, **look)
         ax.vlines(where, low, high, color=look["color"], alpha=0.4, linewidth=3)
     ax.set_xscale("log")
@@ -106,7 +106,7 @@ def against_lag(ax: Axes, lines: Mapping[str, Mapping[int, Interval]], shift: fl
     return ax
 
 
-def curves(ax: Axes, group: Sequence[Arm]) -> Axes:
+def validation_curves(ax: Axes, group: Sequence[Arm]) -> Axes:
     """Draw the median validation loss over a run, and a band from the best run to the worst."""
     for arm in group:
         found = [[float(v) for v in outcome.curve.split()] for outcome in arm.outcomes]
@@ -114,7 +114,7 @@ def curves(ax: Axes, group: Sequence[Arm]) -> Axes:
         for row, curve in zip(values, found, strict=True):
             row[: len(curve)] = curve  # a run that diverged has no more
         seen = np.arange(1, CURVE + 1) * arm.specs[0].steps * arm.specs[0].batch_size / CURVE
-        look = style(arm.arm)
+        look = arm_look(arm.arm)
         ax.fill_between(
             seen, values.min(axis=0), values.max(axis=0), color=look["color"], alpha=0.12, lw=0
         )
@@ -153,7 +153,7 @@ def training_dynamics(folder) -> plt.Figure:
     figure, axes = plt.subplots(2, 1, figsize=(5, 6))
     chosen = ("LSTM", "GRU, equal parameters", "RNN, equal parameters", "GRU, update bias 1")
     for ax, (task, T) in zip(axes, (("adding", 60), ("recall", 25)), strict=True):
-        curves(ax, [rows[arm, task, T] for arm in chosen if (arm, task, T) in rows])
+        validation_curves(ax, [rows[arm, task, T] for arm in chosen if (arm, task, T) in rows])
         ax.set_title(f"{TITLES[task]}, {T} steps")
     return figure
 
@@ -164,10 +164,7 @@ def sequence_length_analysis(folder) -> plt.Figure:
     tasks = [task for task in dict.fromkeys(key[1] for key in rows) if task != "copy"]
     figure, axes = plt.subplots(len(tasks), 1, figsize=(5, 2.2 * len(tasks)), sharey=True)
     for ax, task in zip(axes, tasks, strict=True):
-        lines: dict = {}
-        for (arm, name, T), runs in rows.items():
-            if name == task:
-                lines.setdefault(arm, {})[T] = runs.share
+        lines = _by_lag(rows, task, lambda arm: arm.share)
         against_lag(ax, lines)
         ax.set(title=TITLES[task], ylabel="share solved", ylim=(-0.05, 1.05))
     legend(axes[0], lines)
@@ -177,10 +174,7 @@ def sequence_length_analysis(folder) -> plt.Figure:
 def memory_capacity(folder) -> plt.Figure:
     """Return the figure of ``stretch_the_lag``'s copy task: bits given back, by lag."""
     rows = arms(experiment("stretch_the_lag").store(folder).rows())
-    lines: dict = {}
-    for (arm, task, T), runs in rows.items():
-        if task == "copy":
-            lines.setdefault(arm, {})[T] = bits_recalled(runs)
+    lines = _by_lag(rows, "copy", bits_recalled)
     if not lines:
         raise LookupError("no rows of the copy task")
     ax = against_lag(plt.subplots()[1], lines)
@@ -189,7 +183,16 @@ def memory_capacity(folder) -> plt.Figure:
     return legend(ax, lines).figure
 
 
-def gate_activations(folder) -> plt.Figure:
+def _by_lag(rows: Mapping, task: str, estimate: Callable) -> dict[str, dict[int, Interval]]:
+    """Return arm to lag to an estimate of the arm's runs on a task."""
+    lines: dict = {}
+    for (name, of, T), arm in rows.items():
+        if of == task:
+            lines.setdefault(name, {})[T] = estimate(arm)
+    return lines
+
+
+def means_of_gates(folder) -> plt.Figure:
     """Draw the mean of each gate on four tasks, of trained and of untrained networks."""
     figure, axes = plt.subplots(3, 1, figsize=(5, 7), sharex=True)
     for ax, key in zip(axes, "ifo", strict=True):
@@ -199,7 +202,7 @@ def gate_activations(folder) -> plt.Figure:
     return figure
 
 
-def gate_correlations(folder) -> plt.Figure:
+def correlations_of_gates(folder) -> plt.Figure:
     """Draw two correlations of gates on four tasks, read in three ways each."""
     figure, axes = plt.subplots(2, 1, figsize=(5, 7), sharex=True)
     titles = {"i_input": "input gate and important input", "f_i": "forget gate and input gate"}
@@ -226,19 +229,19 @@ def _gates(folder, fields: Mapping[str, str]) -> dict[str, dict]:
 
 def legend(ax: Axes, names: Mapping) -> Axes:
     """Name the lines of arms at the right of the axes; return them."""
-    lines = [Line2D([], [], label=arm, **style(arm)) for arm in names]
+    lines = [Line2D([], [], label=arm, **arm_look(arm)) for arm in names]
     ax.legend(handles=lines, loc="upper left", bbox_to_anchor=(1.02, 1.05), borderaxespad=0)
     return ax
 
 
-FIGURES = (
-    lstm_vs_rnn_comparison,
-    gate_activations,
-    training_dynamics,
-    sequence_length_analysis,
-    memory_capacity,
-    gate_correlations,
-)
+FIGURES = {  # by the names of their files
+    "lstm_vs_rnn_comparison": lstm_vs_rnn_comparison,
+    "gate_activations": means_of_gates,
+    "training_dynamics": training_dynamics,
+    "sequence_length_analysis": sequence_length_analysis,
+    "memory_capacity": memory_capacity,
+    "gate_correlations": correlations_of_gates,
+}
 
 
 def draw_all(results, plots) -> list[Path]:
@@ -250,14 +253,14 @@ def draw_all(results, plots) -> list[Path]:
     written, missing = [], []
     with plt.style.context("default"):
         figures.use_style()
-        for draw in FIGURES:
+        for name, draw in FIGURES.items():
             try:
                 png = figures.to_png(draw(results))
             except (LookupError, ValueError):  # ValueError: of a figure of no panels
                 plt.close("all")
-                missing.append(draw.__name__)
+                missing.append(name)
                 continue
-            written.append(Path(plots) / f"{draw.__name__}.png")
+            written.append(Path(plots) / f"{name}.png")
             written[-1].write_bytes(png)
     if missing:
         raise ValueError(f"rows are missing in {results} for {', '.join(missing)}")

@@ -18,6 +18,7 @@ from lstm_lesson.experiments.watch_the_gates import WATCH_THE_GATES
 from lstm_lesson.tasks.synthetic import TASKS
 
 SEEDS = range(10)
+TrainingRuns = functools.partial(Experiment, run=run, outcome=Outcome)
 
 
 @functools.cache
@@ -55,7 +56,7 @@ def _runs(arms: dict[str, dict], places: list[tuple[str, int]], rates, **common)
     return tuple(specs)
 
 
-START_IT_WELL = Experiment(
+START_IT_WELL = TrainingRuns(
     name="start_it_well",
     about="initial values of an LSTM at short and long lags (chapter 7)",
     specs=_runs(
@@ -71,13 +72,11 @@ START_IT_WELL = Experiment(
         steps=2000,
         stop=True,
     ),
-    run=run,
-    outcome=Outcome,
     minutes=40,
     long_lag=100,
 )
 
-LSTM_AGAINST_RNN = Experiment(
+LSTM_AGAINST_RNN = TrainingRuns(
     name="lstm_against_rnn",
     about="RNN, LSTM and GRU at equal size and at equal parameters (chapter 14)",
     specs=_runs(
@@ -100,13 +99,11 @@ LSTM_AGAINST_RNN = Experiment(
         steps=2000,
         stop=False,
     ),
-    run=run,
-    outcome=Outcome,
     minutes=45,
 )
 
 _AGAIN = {"rates": (0.001, 0.003, 0.01), "steps": 2000, "stop": False}
-SECOND_CHANCE = Experiment(
+SECOND_CHANCE = TrainingRuns(
     name="second_chance",
     about="a GRU that starts open, and an RNN with ReLU: added afterwards (chapter 14)",
     specs=(
@@ -121,8 +118,6 @@ SECOND_CHANCE = Experiment(
             **_AGAIN,
         ),
     ),
-    run=run,
-    outcome=Outcome,
     minutes=6,
 )
 
@@ -134,7 +129,7 @@ _STRETCHED = {
 }
 _BUDGET = {"rates": (0.003, 0.01), "steps": 2000, "stop": True}
 
-STRETCH_THE_LAG = Experiment(
+STRETCH_THE_LAG = TrainingRuns(
     name="stretch_the_lag",
     about="how long a lag RNN, GRU, LSTM and chrono LSTM learn (chapter 15)",
     specs=_runs(
@@ -158,13 +153,11 @@ STRETCH_THE_LAG = Experiment(
         places=[("recall", 200), ("recall", 400), ("temporal_order", 400)],
         **_BUDGET,
     ),
-    run=run,
-    outcome=Outcome,
     minutes=90,
     long_lag=100,
 )
 
-REMOVE_ONE_PIECE = Experiment(
+REMOVE_ONE_PIECE = TrainingRuns(
     name="remove_one_piece",
     about="the LSTM without each of its parts, and the GRU (chapter 16)",
     specs=_runs(
@@ -186,8 +179,6 @@ REMOVE_ONE_PIECE = Experiment(
         steps=2000,
         stop=True,
     ),
-    run=run,
-    outcome=Outcome,
     minutes=35,
 )
 

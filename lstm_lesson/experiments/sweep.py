@@ -17,6 +17,8 @@ from lstm_lesson.engine.arguments import check_size
 from lstm_lesson.experiments.store import Store, Timeout
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+# Without one, too, Dask's scheduler answers requests: at any port, for another may hold its own.
+NO_DASHBOARD = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
 
 
 class Experiment(NamedTuple):
@@ -84,11 +86,10 @@ def sweep(
         with store.lock():
             stored = store.rows()
             missing = [spec for spec in chosen if spec not in stored]
-            calls = [(timed, experiment.run, spec) for spec in missing]
-            results = _results(calls, check_size("jobs", jobs), scheduler)
+            results = _results(experiment.run, missing, check_size("jobs", jobs), scheduler)
             with contextlib.closing(results):
-                for n, result in tqdm(results, experiment.name, len(calls), disable=not progress):
-                    store.append(missing[n], *result)
+                for result in tqdm(results, experiment.name, len(missing), disable=not progress):
+                    store.append(*result)
             store.tidy(experiment.specs)  # also after one that was killed before it could
     except Timeout as error:
         raise ValueError(f"{store.path}: another process is writing to it; wait for it") from error
@@ -105,22 +106,22 @@ def timed(run: Callable, spec) -> tuple:
     return outcome, time.process_time() - start
 
 
-def _results(calls: list[tuple], jobs: int, scheduler: str | None) -> Iterator[tuple[int, object]]:
-    """Call functions in other processes; yield the number and the result of each as it comes."""
-    if not calls:
+def _results(run: Callable, specs: list, jobs: int, scheduler: str | None) -> Iterator[tuple]:
+    """Run specs in other processes; yield each, as it is done, with its outcome and seconds."""
+    if not specs:
         return
     try:
         import distributed
     except ImportError as error:
         raise ImportError("sweeps need Dask: pip install lstm_lesson[experiments]") from error
     with contextlib.ExitStack() as stack:
-        where = scheduler or stack.enter_context(_workers(min(jobs, len(calls))))
+        where = scheduler or stack.enter_context(_workers(min(jobs, len(specs))))
         client = stack.enter_context(distributed.Client(where))
         # Not Dask's executor: it fails if a worker is lost that holds a result not yet fetched.
-        futures = {client.submit(*call, pure=False): n for n, call in enumerate(calls)}
+        futures = {client.submit(timed, run, spec, pure=False): spec for spec in specs}
         for future in distributed.as_completed(futures):
             try:
-                yield futures[future], future.result()
+                yield futures[future], *future.result()
             except distributed.KilledWorker as error:
                 raise ChildProcessError(
                     "a run ended its process again and again; is there enough memory?"
@@ -150,7 +151,7 @@ def _workers(jobs: int) -> Iterator[object]:
                 n_workers=jobs,
                 threads_per_worker=1,
                 processes=True,
-                dashboard_address=None,
+                scheduler_kwargs=NO_DASHBOARD,
                 memory_limit=0,
                 silence_logs=logging.CRITICAL + 1,
             )

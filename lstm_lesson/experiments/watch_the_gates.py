@@ -33,7 +33,7 @@ IMPORTANT: dict[str, Callable] = {
 }
 
 
-class Gates(NamedTuple):
+class GateStatistics(NamedTuple):
     """Statistics of the gates of one network over many sequences.
 
     A correlation over the steps of all sequences can be read in three ways, which differ: ``_unit``
@@ -62,7 +62,7 @@ class Gates(NamedTuple):
 
 
 def statistics(traced: LSTMTrace, important: np.ndarray) -> dict[str, float]:
-    """Return what `Gates` holds of a trace, (T, N, H), given what is important, (T, N)."""
+    """Return `GateStatistics` of a trace, (T, N, H), given what is important, (T, N), by name."""
     found = {}
     for key in "ifo":
         gate = getattr(traced, key)
@@ -72,7 +72,7 @@ def statistics(traced: LSTMTrace, important: np.ndarray) -> dict[str, float]:
     pairs = {"i_input": (traced.i, important[..., None]), "f_i": (traced.f, traced.i)}
     for name, (a, b) in pairs.items():
         found |= {f"{name}_{way}": value for way, value in three_ways(a, b).items()}
-    return {name: value for name, value in found.items() if name in Gates._fields}
+    return {name: value for name, value in found.items() if name in GateStatistics._fields}
 
 
 def trained(spec: Spec):
@@ -85,13 +85,13 @@ def trained(spec: Spec):
     return model, task, Batch(*task.sample(test, TEST, spec.T))
 
 
-def run(spec: Spec) -> Gates:
+def run(spec: Spec) -> GateStatistics:
     """Train one model, or with no steps leave it as it starts, and measure its gates."""
     model, task, batch = trained(spec)
     score = task.score(model.forward(batch.x)[0], batch, spec.T)
     x = batch.x[:, :TRACED]
     found = statistics(trace(model.layer, x), IMPORTANT[spec.task](x))
-    return Gates(score=score, solved=bool(score >= task.solved), **found)
+    return GateStatistics(score=score, solved=bool(score >= task.solved), **found)
 
 
 def _specs() -> tuple[Spec, ...]:
@@ -113,9 +113,9 @@ WATCH_THE_GATES = Experiment(
     about="gates of trained and untrained networks on four tasks (chapter 12)",
     specs=_specs(),
     run=run,
-    outcome=Gates,
+    outcome=GateStatistics,
     minutes=8,
 )
 
-__all__ = ["HIGH", "IMPORTANT", "LOW", "WATCH_THE_GATES", "Gates", "correlation", "run",
+__all__ = ["HIGH", "IMPORTANT", "LOW", "WATCH_THE_GATES", "GateStatistics", "correlation", "run",
            "statistics", "three_ways", "trained"]  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from lstm_lesson.figures.lines import median_and_band
+from lstm_lesson.figures.lines import band
 from lstm_lesson.figures.look import COLOURS
 
 
@@ -28,8 +28,7 @@ def beside_reference(
     for ax, (title, losses) in zip(axes, panels.items(), strict=True):
         for values, color in ((reference, "#888888"), (losses, COLOURS["f"])):
             smooth = np.lib.stride_tricks.sliding_window_view(values, width, axis=1).mean(axis=2)
-            low, median, high = np.quantile(smooth, [0.1, 0.5, 0.9], axis=0)
-            median_and_band(ax, np.arange(smooth.shape[1]) + width // 2, low, median, high, color)
+            band(ax, np.arange(smooth.shape[1]) + width // 2, smooth, color)
         ax.axhline(level, color="#333333", linestyle=":", linewidth=1)
         ax.set_yscale("log")
         ax.set_title(title, weight="normal", size="medium")

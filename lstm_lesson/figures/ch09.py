@@ -12,9 +12,7 @@ from lstm_lesson.figures.look import label_end
 
 
 def differences_by_size(
-    axes: Sequence[Axes],
-    sizes: Sequence[str],
-    panels: Mapping[str, Mapping[str, np.ndarray]],
+    axes: Sequence[Axes], sizes: Sequence[str], panels: Mapping[str, Mapping[str, np.ndarray]]
 ) -> Sequence[Axes]:
     """Draw what two implementations differ by, in machine epsilons of each precision.
 

@@ -66,8 +66,8 @@ def norm_against_lag(
     at, above : the lag at which to write it, and whether above or below the line.
     style : passed on to the line.
     """
-    low, median, high = np.quantile(norms, [0.1, 0.5, 0.9], axis=0)
-    median_and_band(ax, np.arange(norms.shape[1]), low, median, high, colour, **style)
+    band(ax, np.arange(norms.shape[1]), norms, colour, **style)
+    median = np.median(norms, axis=0)
     ax.annotate(
         text,
         (at, median[at]),

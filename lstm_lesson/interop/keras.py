@@ -14,7 +14,7 @@ import numpy as np
 from lstm_lesson.engine.arguments import check_array, check_choice, check_flag
 from lstm_lesson.engine.layers import GRU, LSTM, RNN
 from lstm_lesson.engine.recurrent import RecurrentLayer
-from lstm_lesson.interop.common import check_lacking
+from lstm_lesson.interop.common import check_lacking, set_biases, two_biases
 from lstm_lesson.interop.keras_settings import Settings, check_class, read, version_of
 
 _KINDS = {4: LSTM, 3: GRU, 1: RNN}  # by the number of blocks in a kernel
@@ -106,15 +106,11 @@ def from_keras(
         params["weight_hh" + suffix][...] = _swap(recurrent.T, kind)
         if size == 2:
             continue
-        name, b = f"weights[{k * size + 2}]", weights[k * size + 2]
-        if "bias_hn" + suffix not in params:
-            b = check_array(name, b, (gates * H,), layer.dtype)
-            params["bias" + suffix][...] = _swap(b, kind)
-        else:
-            b = _swap(check_array(name, b, (2, 3 * H), layer.dtype).T, kind)  # (3H, 2)
-            params["bias" + suffix][...] = b[:, 0]
-            params["bias" + suffix][: 2 * H] += b[: 2 * H, 1]
-            params["bias_hn" + suffix][...] = b[2 * H :, 1]
+        b, two = weights[k * size + 2], "bias_hn" + suffix in params
+        expected = (2, 3 * H) if two else (gates * H,)
+        check_array(f"weights[{k * size + 2}]", b, expected, layer.dtype)
+        both = b if two else (b, np.zeros_like(b))
+        set_biases(params, suffix, *(_swap(each, kind) for each in both))
     return layer
 
 
@@ -147,18 +143,13 @@ def to_keras(layer: LSTM | GRU | RNN) -> list[np.ndarray]:
             f"hidden_activation: expected {layer.cell_activation!r} as cell_activation, for Keras "
             f"has one for both, got {layer.hidden_activation!r}"
         )
-    H, params = layer.hidden_size, layer.parameters()
-    weights = []
+    params, weights = layer.parameters(), []
     for suffix in ("_l0", "_l0_reverse") if layer.bidirectional else ("_l0",):
         weights.append(_swap(params["weight_ih" + suffix], kind).T.copy())
         weights.append(_swap(params["weight_hh" + suffix], kind).T.copy())
-        if layer.bias and "bias_hn" + suffix not in params:
-            weights.append(_swap(params["bias" + suffix], kind).copy())
-        elif layer.bias:
-            b = np.zeros((3 * H, 2), layer.dtype)
-            b[:, 0] = params["bias" + suffix]
-            b[2 * H :, 1] = params["bias_hn" + suffix]
-            weights.append(_swap(b, kind).T.copy())
+        if layer.bias:
+            both = np.stack([_swap(b, kind) for b in two_biases(params, suffix)])
+            weights.append(both if "bias_hn" + suffix in params else both[0])
     return weights
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from lstm_lesson.engine.arguments import check_array, check_choice
 from lstm_lesson.engine.layers import GRU, LSTM, RNN
 from lstm_lesson.engine.recurrent import RecurrentLayer
-from lstm_lesson.interop.common import check_lacking
+from lstm_lesson.interop.common import check_lacking, set_biases, two_biases
 from lstm_lesson.interop.onnx_model import read
 
 # Per operator: our class, and where each of our blocks of rows stands in the operator's order.
@@ -133,11 +133,7 @@ def from_onnx(
         params["weight_hh" + suffix][...] = _reorder(R[k], order)
         if B is not None:
             b_ih, b_hh = (_reorder(b, order) for b in np.split(B[k], 2))
-            params["bias" + suffix][...] = b_ih
-            merged = 2 * H if "bias_hn" + suffix in params else gates * H
-            params["bias" + suffix][:merged] += b_hh[:merged]
-            if merged < gates * H:
-                params["bias_hn" + suffix][...] = b_hh[2 * H :]
+            set_biases(params, suffix, b_ih, b_hh)
         if P is not None:
             params["peephole" + suffix][...] = _reorder(P[k], (0, 2, 1))
     return layer
@@ -166,12 +162,12 @@ def to_onnx(layer: RecurrentLayer) -> OnnxOperator:
     _, order = _OPERATORS[op_type]
     back = tuple(int(k) for k in np.argsort(order))
     suffixes = ("_l0", "_l0_reverse") if layer.bidirectional else ("_l0",)
-    params, H = layer.parameters(), layer.hidden_size
+    params = layer.parameters()
     directions = {(True, False): "bidirectional", (False, True): "reverse"}
     ours = [getattr(layer, role) for role in roles] or _FIXED[op_type]
     functions = [_ACTIVATIONS[each] for each in ours * len(suffixes)]
     attributes = {
-        "hidden_size": H,
+        "hidden_size": layer.hidden_size,
         "direction": directions.get((layer.bidirectional, layer.reverse), "forward"),
         "activations": [function for function, *_ in functions],
         "layout": int(layer.batch_first),
@@ -187,12 +183,8 @@ def to_onnx(layer: RecurrentLayer) -> OnnxOperator:
             attributes["clip"] = layer.clip
     B = P = None
     if layer.bias:
-        b_hh = {suffix: np.zeros(len(order) * H, layer.dtype) for suffix in suffixes}
-        for suffix, b in b_hh.items():
-            if "bias_hn" + suffix in params:
-                b[2 * H :] = params["bias_hn" + suffix]
-        halves = [(params["bias" + suffix], b_hh[suffix]) for suffix in suffixes]
-        B = np.stack([np.concatenate([_reorder(b, back) for b in pair]) for pair in halves])
+        pairs = [two_biases(params, suffix) for suffix in suffixes]
+        B = np.stack([np.concatenate([_reorder(b, back) for b in pair]) for pair in pairs])
     if getattr(layer, "peephole", False):
         P = np.stack([_reorder(params["peephole" + suffix], (0, 2, 1)) for suffix in suffixes])
     W, R = (

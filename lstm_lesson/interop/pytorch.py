@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from lstm_lesson.engine.layers import GRU, LSTM, RNN
 from lstm_lesson.engine.recurrent import RecurrentLayer
-from lstm_lesson.interop.common import check_lacking
+from lstm_lesson.interop.common import check_lacking, set_biases, two_biases
 
 if TYPE_CHECKING:
     import torch
@@ -56,19 +54,14 @@ def from_torch(module: torch.nn.Module) -> RecurrentLayer:
     if options.get("num_layers") == 1:
         options["dropout"] = 0.0  # PyTorch warns and ignores it; there is nothing between layers
     layer = layer_type(module.input_size, module.hidden_size, dtype=dtype, **options)
-    H = module.hidden_size
-    for name, ours in layer.parameters().items():
-        part, suffix = name.split("_l", 1)
-        if part.startswith("weight"):
+    params = layer.parameters()
+    for name, ours in params.items():
+        if name.startswith("weight"):
             ours[...] = theirs[name].numpy()
-            continue
-        b_ih, b_hh = (theirs[f"bias_{side}_l{suffix}"].numpy() for side in ("ih", "hh"))
-        if part == "bias_hn":
-            ours[...] = b_hh[2 * H :]
-        elif layer_type is GRU:
-            ours[...] = np.concatenate([b_ih[: 2 * H] + b_hh[: 2 * H], b_ih[2 * H :]])
-        else:
-            ours[...] = b_ih + b_hh
+        elif name.startswith("bias_l"):
+            suffix = name.removeprefix("bias")
+            both = (theirs[f"bias_{side}{suffix}"].numpy() for side in ("ih", "hh"))
+            set_biases(params, suffix, *both)
     return layer
 
 
@@ -140,11 +133,10 @@ def to_torch(layer: RecurrentLayer) -> torch.nn.LSTM | torch.nn.GRU | torch.nn.R
     params = layer.parameters()
     with torch.no_grad():
         for name, theirs in module.named_parameters():
-            if name.startswith("bias_hh"):
-                theirs.zero_()
-                hidden = params.get(name.replace("bias_hh", "bias_hn"))
-                if hidden is not None:
-                    theirs[2 * layer.hidden_size :] = torch.from_numpy(hidden)
+            if name.startswith("weight"):
+                ours = params[name]
             else:
-                theirs.copy_(torch.from_numpy(params[name.replace("bias_ih", "bias")]))
+                _, side, suffix = name.split("_", 2)
+                ours = two_biases(params, f"_{suffix}")[("ih", "hh").index(side)]
+            theirs.copy_(torch.from_numpy(ours))
     return module

@@ -214,7 +214,7 @@ def corpus() -> Corpus:
             continue
         data = path.read_bytes()
         digest.update(name.encode() + b"\0" + data)
-        text = _known(data.decode())
+        text = known(data.decode())
         parts[hashlib.sha256(name.encode()).digest()[0] % 10 == 0].append(text)
         sample += [text] if name in SAMPLE_FILES else []
     if digest.hexdigest() != DIGEST:
@@ -225,7 +225,7 @@ def corpus() -> Corpus:
     return Corpus(*("".join(texts) for texts in (parts[False], parts[True], sample)))
 
 
-def _known(text: str) -> str:
+def known(text: str) -> str:
     """Return a text with a question mark for each character that the model doesn't know."""
     return "".join(ALPHABET[n] for n in encode(text)) if text else ""
 

@@ -93,10 +93,10 @@ def right(logits: np.ndarray, batch: Batch) -> np.ndarray:
     return np.all((says_close == (depth(batch) > 0)) | ~inside(batch), axis=0)
 
 
-def untrained(seed: int, units: int = UNITS) -> SequenceModel:
+def untrained(seed: int) -> SequenceModel:
     """Return a network with initial weights, in float64."""
-    layer = LSTM(3, units, dtype=np.float64, rng=seed)
-    head = Linear(units, 3, dtype=np.float64, rng=seed)
+    layer = LSTM(3, UNITS, dtype=np.float64, rng=seed)
+    head = Linear(UNITS, 3, dtype=np.float64, rng=seed)
     return SequenceModel(layer, head, softmax_cross_entropy)
 
 

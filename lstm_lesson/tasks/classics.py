@@ -14,6 +14,7 @@ import numpy as np
 
 from lstm_lesson.engine.arguments import check_choice, check_rng, check_size
 from lstm_lesson.tasks.reber import SHARES, SYMBOLS, legal_next, reber_strings
+from lstm_lesson.tasks.synthetic import always
 
 NOISE = np.sqrt(0.2)  # standard deviation of the two-sequence problem's noise
 
@@ -199,31 +200,27 @@ def timed_spikes(rng, N: int, T: int) -> ClassicBatch:
     return ClassicBatch(x, target, np.arange(len(x))[:, None] < ends[-1])
 
 
-def _always(value):
-    return lambda T: value
-
-
 CLASSICS = {
     "embedded_reber": ClassicTask(
-        embedded_reber, _always(7), _always(7), _reber_trivial, None
+        embedded_reber, always(7), always(7), _reber_trivial, None
     ),
     "noise_free_lag": ClassicTask(
         noise_free_lag, lambda T: T + 1, lambda T: T + 1, lambda T: 1 - (T - 0.5) / T**2, 0.25, 2
     ),
-    "two_sequence": ClassicTask(two_sequence, _always(1), _always(1), _always(0.25), 0.2),
-    "adding_1997": ClassicTask(adding_1997, _always(2), _always(1), _always(19 / 480), 0.04, 24),
+    "two_sequence": ClassicTask(two_sequence, always(1), always(1), always(0.25), 0.2),
+    "adding_1997": ClassicTask(adding_1997, always(2), always(1), always(19 / 480), 0.04, 24),
     "multiplication": ClassicTask(
-        multiplication, _always(2), _always(1), _always(2 / 15 - 0.275**2), 0.04, 24
+        multiplication, always(2), always(1), always(2 / 15 - 0.275**2), 0.04, 24
     ),
     "temporal_order_1997": ClassicTask(
-        temporal_order_1997, _always(8), _always(4), _always(0.75), 0.3
+        temporal_order_1997, always(8), always(4), always(0.75), 0.3
     ),
     "continual_reber": ClassicTask(
-        continual_reber, _always(7), _always(7), lambda T: float(1 - SHARES @ SHARES), None,
+        continual_reber, always(7), always(7), lambda T: float(1 - SHARES @ SHARES), None,
         continual=True,
     ),
     "timed_spikes": ClassicTask(
-        timed_spikes, _always(2), _always(1), lambda T: T / (T + 1) ** 2, 0.49, 2
+        timed_spikes, always(2), always(1), lambda T: T / (T + 1) ** 2, 0.49, 2
     ),
 }  # fmt: skip
 

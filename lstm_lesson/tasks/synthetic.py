@@ -127,20 +127,21 @@ def copy(rng, N: int, T: int) -> Batch:
     return Batch(np.eye(SYMBOLS + 2)[x], target)
 
 
-def _variance(value: float):
+def always(value):
+    """Return what is the same at every lag as a function of the lag."""
     return lambda T: value
 
 
 TASKS = {
-    "adding": Task(adding, 2, 1, mean_squared_error, "last", _variance(1 / 6), 0.95),
-    "recall": Task(recall, 1, 1, mean_squared_error, "last", _variance(1 / 3), 0.95),
-    "marked_value": Task(marked_value, 2, 1, mean_squared_error, "last", _variance(1 / 3), 0.95),
-    "sine": Task(sine, 1, 1, mean_squared_error, "last", _variance(1 / 2), 0.95),
+    "adding": Task(adding, 2, 1, mean_squared_error, "last", always(1 / 6), 0.95),
+    "recall": Task(recall, 1, 1, mean_squared_error, "last", always(1 / 3), 0.95),
+    "marked_value": Task(marked_value, 2, 1, mean_squared_error, "last", always(1 / 3), 0.95),
+    "sine": Task(sine, 1, 1, mean_squared_error, "last", always(1 / 2), 0.95),
     "noisy_pattern": Task(
-        noisy_pattern, 1, 4, softmax_cross_entropy, "last", _variance(math.log(4)), 0.95, 8
+        noisy_pattern, 1, 4, softmax_cross_entropy, "last", always(math.log(4)), 0.95, 8
     ),
     "temporal_order": Task(
-        temporal_order, 7, 4, softmax_cross_entropy, "last", _variance(math.log(4)), 0.99, 10
+        temporal_order, 7, 4, softmax_cross_entropy, "last", always(math.log(4)), 0.99, 10
     ),
     "copy": Task(
         copy, SYMBOLS + 2, SYMBOLS + 1, softmax_cross_entropy, "every",

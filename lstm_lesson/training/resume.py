@@ -69,17 +69,13 @@ def load(run, path) -> None:
 def arrays_of(run) -> dict[str, np.ndarray]:
     """Return the arrays that a file of this run holds, by name."""
     optimiser, source = run.optimiser, run.source
-    lr, steps, taken = (
-        np.array(float(optimiser.lr)),
-        np.array(optimiser.steps),
-        np.array(source.taken),
-    )
+    lr, steps = np.array(float(optimiser.lr)), np.array(optimiser.steps)
     return (
         {"history": np.stack(run.history, axis=1)}
         | named("params", run.last or run.model.parameters())
         | named("best", run.best)
         | named("optimiser", {"lr": lr, "steps": steps} | optimiser.slots)
-        | named("source", {"taken": taken} | source.arrays)
+        | named("source", {"taken": np.array(source.taken)} | source.arrays)
     )
 
 

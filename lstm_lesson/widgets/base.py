@@ -28,8 +28,8 @@ def script(name: str, **constants) -> str:
     return "\n".join([f"const NAMES = {json.dumps(NAMES)};", *lines, *texts])
 
 
-def style(name: str) -> str:
-    """Return the style of a widget: the book's colours, ``base.css`` and, if any, ``name.css``."""
+def stylesheet(name: str) -> str:
+    """Return the style sheet of a widget: colours, ``base.css`` and, if any, ``name.css``."""
     colours = "".join(f"--fill-{key}: {colour}; " for key, colour in COLOURS.items())
     parts = [HERE / "base.css", HERE / f"{name}.css"]
     texts = [part.read_text(encoding="utf-8") for part in parts if part.exists()]
@@ -51,7 +51,7 @@ class Choice(Enum):
 class LessonWidget(anywidget.AnyWidget):
     """A widget whose JavaScript does its own arithmetic, so that it needs no kernel.
 
-    A subclass sets ``_esm = script(name, **constants)`` and ``_css = style(name)``, keeps its
+    A subclass sets ``_esm = script(name, **constants)`` and ``_css = stylesheet(name)``, keeps its
     whole state in synced traits, and has
 
     - ``compute()``: by the package's engine what the script's ``compute(state)`` returns,
@@ -74,11 +74,3 @@ class LessonWidget(anywidget.AnyWidget):
     def __repr__(self) -> str:
         # Shown wherever there is no widget: on a code host's page, in a terminal.
         return self.table()
-
-    def compute(self):
-        """Return what the script computes, by the package's engine."""
-        raise NotImplementedError
-
-    def table(self) -> str:
-        """Return the widget's present state as text."""
-        raise NotImplementedError

@@ -16,7 +16,7 @@ from lstm_lesson.figures import COLOURS, NAMES, TALL
 from lstm_lesson.inspect.interventions import Hold, run
 from lstm_lesson.pretrained import counting
 from lstm_lesson.training.losses import log_softmax
-from lstm_lesson.widgets.base import Choice, LessonWidget, WrongSetting, script, style
+from lstm_lesson.widgets.base import Choice, LessonWidget, WrongSetting, script, stylesheet
 
 CHOSEN = {"a_n_b_n": (0, "ab"), "brackets": (1, "()")}  # which of the ten, and its symbols
 STARTS = {"a_n_b_n": "aaaaaabbbbbb", "brackets": "(()(()))"}  # what each reads at first
@@ -63,7 +63,7 @@ class Counter(LessonWidget):
     """
 
     _esm = script("counter", COUNTS=COUNTS, LONGEST=LONGEST, STARTS=STARTS)
-    _css = style("counter")
+    _css = stylesheet("counter")
 
     networks = Dict().tag(sync=True)
     network = Choice(tuple(CHOSEN), "a_n_b_n").tag(sync=True)

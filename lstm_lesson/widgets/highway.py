@@ -13,7 +13,7 @@ from traitlets import Float, Int
 
 from lstm_lesson import LSTM, RNN, LSTMState, trace
 from lstm_lesson.figures import COLOURS, norm_against_lag
-from lstm_lesson.widgets.base import LessonWidget, script, style
+from lstm_lesson.widgets.base import LessonWidget, script, stylesheet
 
 INPUT, HIDDEN, SEEDS, WARM_UP, LAGS = 4, 16, 10, 50, 100
 
@@ -132,7 +132,7 @@ class GradientHighway(LessonWidget):
     """
 
     _esm = script("highway")
-    _css = style("highway")
+    _css = stylesheet("highway")
 
     forget_bias = Float(1.0).tag(sync=True)
     scale = Float(1.0, min=0.0, max=2.0).tag(sync=True)

@@ -12,7 +12,7 @@ from traitlets import Dict, Enum, Float, Int, List, Unicode
 from lstm_lesson.engine.equations import LSTMState
 from lstm_lesson.engine.plain_lstm import lstm_step
 from lstm_lesson.figures.diagrams import CELL, cell_diagram
-from lstm_lesson.widgets.base import LessonWidget, script, style
+from lstm_lesson.widgets.base import LessonWidget, script, stylesheet
 
 # The step that chapter 3 works out by hand.
 WORKED = {
@@ -72,7 +72,7 @@ class GatePlayground(LessonWidget):
     """
 
     _esm = script("playground")
-    _css = style("playground")
+    _css = stylesheet("playground")
 
     w = _four()
     u = _four()

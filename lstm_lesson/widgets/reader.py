@@ -15,7 +15,7 @@ from lstm_lesson import figures
 from lstm_lesson.inspect.gate_statistics import correlation
 from lstm_lesson.pretrained import characters
 from lstm_lesson.training.losses import log_softmax
-from lstm_lesson.widgets.base import Choice, LessonWidget, WrongSetting, script, style
+from lstm_lesson.widgets.base import Choice, LessonWidget, WrongSetting, script, stylesheet
 
 UNITS = 128  # of the model
 UNSORTED = "unit number"
@@ -65,7 +65,7 @@ class Reader(LessonWidget):
         UNSORTED=UNSORTED,
         MOST=MOST,
     )
-    _css = style("reader")
+    _css = stylesheet("reader")
     text = Unicode(TEXT).tag(sync=True)
     gate = Choice(tuple(figures.NAMES), "c").tag(sync=True)
     sort = Choice((*characters.PROPERTIES, UNSORTED), "bracket depth").tag(sync=True)
@@ -95,7 +95,7 @@ class Reader(LessonWidget):
         likeliest characters after the cursor with their probabilities; ``surprise`` (T,), nats of
         each character given those before, zero for the first.
         """
-        text = known(self.text)
+        text = characters.known(self.text)
         traced, logits = self.model.read(text)
         values = getattr(traced, self.gate)
         scores = np.zeros(values.shape[1])
@@ -120,7 +120,7 @@ class Reader(LessonWidget):
     def table(self) -> str:
         """Return the five first units, and the guesses at the cursor, as text."""
         found = self.compute()
-        name, text = figures.NAMES[self.gate], known(self.text)
+        name, text = figures.NAMES[self.gate], characters.known(self.text)
         where = min(self.cursor, len(text) - 1)
         lines = [
             f"{len(text)} characters read by {len(found['order'])} units: {name} {self.gate}",
@@ -137,15 +137,10 @@ class Reader(LessonWidget):
         found, part = self.compute(), slice(first, last)
         values = found["gates"][self.gate][part]
         figure, axes = plt.subplots(2, 1, figsize=(5, 3.8), sharex=True, height_ratios=(1, 2.6))
-        chosen = values[:, found["order"][: self.shown]]
-        figures.text_map(axes, known(self.text)[part], self.gate, values[:, self.unit], chosen)
+        chosen, text = values[:, found["order"][: self.shown]], characters.known(self.text)[part]
+        figures.text_map(axes, text, self.gate, values[:, self.unit], chosen)
         axes[0].set_title(f"unit {self.unit}", weight="normal")
         return figure
-
-
-def known(text: str) -> str:
-    """Return a text as the model reads it: with a question mark for what isn't in its alphabet."""
-    return "".join(characters.ALPHABET[k] for k in characters.encode(characters.plain(text)))
 
 
 @functools.cache

@@ -7,6 +7,7 @@ from lstm_lesson import cli
 from lstm_lesson.experiments.specs import EXPERIMENTS
 
 
+@pytest.mark.slow
 def test_the_command_lists_runs_and_reports(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(EXPERIMENTS, "coins", COINS)
     folder = ["--folder", str(tmp_path)]
@@ -24,6 +25,7 @@ def test_the_command_lists_runs_and_reports(tmp_path, capsys, monkeypatch):
     assert "expected one of" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_long_lags_can_be_left_out(tmp_path, capsys, monkeypatch):
     short = [spec._replace(T=9) for spec in COINS.specs[:3]]
     long = [spec._replace(T=10) for spec in COINS.specs[:5]]

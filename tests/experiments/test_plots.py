@@ -12,13 +12,14 @@ from lstm_lesson.experiments import plots
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "draw",
     [
         plots.lstm_vs_rnn_comparison,
         plots.training_dynamics,
-        plots.gate_activations,
-        plots.gate_correlations,
+        plots.means_of_gates,
+        plots.correlations_of_gates,
     ],
 )
 def test_a_figure_of_the_same_rows_has_the_same_bytes(draw):
@@ -29,13 +30,15 @@ def test_a_figure_of_the_same_rows_has_the_same_bytes(draw):
     assert first == second
 
 
+@pytest.mark.slow
 def test_figures_without_rows_say_so(tmp_path):
     with pytest.raises(ValueError, match="rows are missing") as error:
         plots.draw_all(tmp_path, tmp_path)
-    assert all(draw.__name__ in str(error.value) for draw in plots.FIGURES)
+    assert all(name in str(error.value) for name in plots.FIGURES)
     assert not list(tmp_path.iterdir()) and not plt.get_fignums()
 
 
+@pytest.mark.slow
 def test_figures_whose_rows_are_there_are_drawn_all_the_same(tmp_path):
     for end in ("csv", "machines.csv"):
         shutil.copy(ROOT / "results" / f"watch_the_gates.{end}", tmp_path)

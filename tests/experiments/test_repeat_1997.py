@@ -206,6 +206,7 @@ def test_batches_are_all_that_is_drawn_in_order():
         assert not part.mask[L:].any()
 
 
+@pytest.mark.slow
 def test_a_stream_that_is_not_learned_ends_at_its_first_error():
     outcome = run(SMALL._replace(task="continual_reber", T=50, budget=8))
     assert not outcome.solved

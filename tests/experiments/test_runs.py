@@ -16,6 +16,7 @@ def test_a_run_gives_the_same_outcome_again():
     assert run(SMALL._replace(seed=1)) != run(SMALL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", ["LSTM", "GRU", "RNN"])
 @pytest.mark.parametrize("task", ["adding", "copy"])
 def test_both_engines_train_to_the_same_numbers(layer, task):

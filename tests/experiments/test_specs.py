@@ -1,14 +1,17 @@
 """The registry: sizes that match, and rows that are committed and come out again."""
 
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 from test_runs import SMALL
 
-from lstm_lesson.experiments.runs import build
-from lstm_lesson.experiments.specs import EXPERIMENTS, experiment, matched
-from lstm_lesson.experiments.statistics import arms
+from lstm_lesson.engine.equations import LSTMCell
+from lstm_lesson.engine.layers import LSTM
+from lstm_lesson.experiments.runs import Outcome, build, run
+from lstm_lesson.experiments.specs import EXPERIMENTS, START_IT_WELL, experiment, matched
+from lstm_lesson.tasks.synthetic import TASKS
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,21 +37,70 @@ def test_committed_rows_are_of_the_specification_and_complete(name):
     assert list(stored.seconds()) == list(stored.rows())
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+# ---- Rows that are made again ----
+#
+# What is compared is what a row claims. Training amplifies rounding, which differs between
+# processors and between versions of the engine, so that after some thousand steps a rerun may
+# be as far from its row as the run with another seed, and no further. So the sample is of settings
+# under which ten seeds of ten claim the same, none of them near the border.
+
+SECONDS = 3  # that a row of the sample took at most
+RUNS = [name for name, one in EXPERIMENTS.items() if one.outcome is Outcome]
+
+
+def sample(one):
+    """Return rows to make again, each with the ten of its setting: the cheapest of each kind."""
+    store = one.store(ROOT / "results")
+    rows, machines = store.rows(), store.seconds()
+    settings, found = defaultdict(list), {}
+    for spec in sorted(rows, key=lambda spec: machines[spec].seconds):
+        settings[spec._replace(seed=0)].append(spec)
+    for specs in settings.values():
+        outcomes = [rows[spec] for spec in specs]
+        claims = {clearly_solved(spec, rows[spec]) for spec in specs}
+        if machines[specs[0]].seconds <= SECONDS and claims in ({True}, {False}):
+            found.setdefault((specs[0].layer, *claims), (specs[0], outcomes))
+    return found.values()
+
+
+def clearly_solved(spec, outcome):
+    """Return whether a run solved its task, or None if it came near the border."""
+    least = TASKS[spec.task].solved
+    if outcome.score >= (1 + least) / 2:
+        return True
+    return None if outcome.solved_at or outcome.score > least / 2 else False
+
+
+def check_claim(again, outcomes):
+    """Check that a run claims what ten others do, and was solved no sooner or later by far."""
+    for field in ("parameters", "trivial", "status", "solved"):
+        assert {getattr(outcome, field) for outcome in outcomes} == {getattr(again, field)}
+    solved_at = [outcome.solved_at for outcome in outcomes]
+    assert min(solved_at) / 2 <= again.solved_at <= 2 * max(solved_at)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RUNS)
 def test_a_sample_of_the_committed_rows_comes_out_again(name):
-    """Rounding differs between processors, and training amplifies it: then by what a row claims."""
     one = experiment(name)
-    rows, machines = one.store(ROOT / "results").rows(), one.store(ROOT / "results").seconds()
-    for spec in sorted(rows, key=lambda spec: machines[spec].seconds)[:3]:
-        stored, again = rows[spec], one.run(spec)
-        if repr(again) != repr(stored):  # by repr, for NaN is not equal to itself
-            assert claim(again) == claim(stored)
-            if hasattr(stored, "test_loss"):
-                arm = arms(rows)[spec.arm, spec.task, spec.T]
-                worst = arm.values("test_loss").max()
-                assert again.test_loss <= 1.5 * worst
+    chosen = sample(one)
+    assert chosen
+    for spec, outcomes in chosen:
+        check_claim(one.run(spec), outcomes)
 
 
-def claim(outcome) -> tuple:
-    fields = ("parameters", "trivial", "status", "solved")
-    return tuple(getattr(outcome, field, None) for field in fields)
+class ForgetsAll(LSTMCell):
+    """An LSTM cell whose forget gate is zero."""
+
+    def forward(self, z_x, z_h, state, params):
+        z, H = z_x + z_h, state[1].shape[-1]
+        z[:, H : 2 * H] = -50
+        return super().forward(z, 0, state, params)
+
+
+@pytest.mark.slow
+def test_the_sample_shows_an_engine_whose_forget_gate_is_dropped(monkeypatch):
+    monkeypatch.setattr(LSTM, "cell", lambda _: ForgetsAll())
+    ((spec, outcomes),) = sample(START_IT_WELL)
+    with pytest.raises(AssertionError):
+        check_claim(run(spec), outcomes)

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,10 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lstm_lesson.experiments import store as store_module
-from lstm_lesson.experiments.specs import START_IT_WELL
 from lstm_lesson.experiments.sweep import sweep
 
-ROOT = Path(__file__).parents[2]
 ROWS = 6
 MARKS = (b"<<<<<<< HEAD", b"=======", b">>>>>>> main")
 
@@ -208,18 +205,6 @@ def test_a_file_that_is_not_ours_is_refused_and_kept(tmp_path, whole, old, new, 
     with pytest.raises(ValueError, match=f"^{re.escape(str(path))}, {message}"):
         sweep(COINS, tmp_path)
     assert path.read_bytes() == text
-
-
-def test_a_stray_quotation_mark_costs_none_of_six_hundred_rows(tmp_path):
-    store = START_IT_WELL.store(tmp_path)
-    text = START_IT_WELL.store(ROOT / "results").path.read_bytes()
-    lines = text.split(b"\n")
-    lines[300] = lines[300].replace(b",ok,", b',"ok,')
-    store.path.write_bytes(b"\n".join(lines))
-    assert store.path.read_bytes() != text
-    with pytest.raises(ValueError, match=r"start_it_well\.csv, line 301: "):
-        sweep(START_IT_WELL, tmp_path, seeds=[0], only=["T=20", "task=temporal_order"])
-    assert store.path.read_bytes() == b"\n".join(lines)
 
 
 def test_lines_that_end_as_on_windows_are_read_and_put_right(tmp_path, whole):

@@ -357,117 +357,30 @@ def test_a_file_is_written_whole_or_not_at_all(plain, tmp_path, monkeypatch):
         cases.write(tmp_path / "none" / "case.json", plain)
 
 
-# The soak: files mutated at random, each with the verdicts that it may get.
+# ---- The soak: whatever is in a file, there is a verdict on one line ----
 
-REFUSED = {"UNUSABLE"}
-ANY = {"PASS", "FAIL", "UNUSABLE"}
-NEEDED = cases.SIZES + cases.ARGUMENTS
-WRONG = ['"0"', "null", "true", "{}", '{"a": [1]}', '"\\ud800"', "NaN", "-Infinity", "1e400"]
+JSON = b'[]{}",:0123456789.eE+-truefalsn \\u'
 
 
-def pick(random, value):
-    """Return a random list inside nested lists that holds numbers, to be changed in place."""
-    while isinstance(value[0], list):
-        value = random.choice(value)
-    return value
+def truncated(rng, data):
+    return data[: rng.randrange(len(data))]
 
 
-def truncate(random, case):
-    text = json.dumps(case).encode()
-    return text[: random.randrange(len(text))], REFUSED
+def flipped(rng, data):
+    data = bytearray(data)
+    for _ in range(rng.choice([1, 2, 10, 100])):
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+    return bytes(data)
 
 
-def flip_bytes(random, case):
-    data = bytearray(json.dumps(case).encode())
-    for _ in range(random.choice([1, 1, 2, 10, 100])):
-        data[random.randrange(len(data))] ^= 1 << random.randrange(8)
-    return bytes(data), ANY
+def rewritten(rng, data):
+    """Put a few characters of JSON in the place of others."""
+    start = rng.randrange(len(data))
+    return data[:start] + noise(rng, data) + data[start + rng.randrange(10) :]
 
 
-def swap_in_a_wrong_type(random, case):
-    name = random.choice([key for key in case if key != "loss"])
-    if isinstance(case[name], list) and random.random() < 0.7:
-        row = pick(random, case[name])
-        row[random.randrange(len(row))] = "@"
-    else:
-        case[name] = "@"
-    return json.dumps(case).replace('"@"', random.choice(WRONG)).encode(), REFUSED
-
-
-def swap_in_a_huge_number(random, case):
-    row = pick(random, case[random.choice(cases.ARGUMENTS)])
-    row[random.randrange(len(row))] = random.choice([-1, 1]) * 10.0 ** random.randrange(300, 308)
-    return json.dumps(case).encode(), {"FAIL", "PASS"}
-
-
-def swap_in_an_impossible_number(random, case):
-    name = random.choice([key for key in case if key != "loss"])
-    digits = "9" * random.choice([400, 4300, 4301, 100_000])
-    if isinstance(case[name], list):
-        row = pick(random, case[name])
-        row[random.randrange(len(row))] = "@"
-    else:
-        case[name] = "@"
-    return json.dumps(case).replace('"@"', random.choice(["", "-"]) + digits).encode(), REFUSED
-
-
-def change_an_expected_number(random, case):
-    row = pick(random, case[random.choice([k for k in case if k.startswith(("exp", "grad"))])])
-    row[random.randrange(len(row))] += random.choice([-1, 1]) * 10.0 ** random.randrange(-3, 308)
-    return json.dumps(case).encode(), {"FAIL"}
-
-
-def nest_deeply(random, case):
-    name = random.choice(["extra", *cases.ARGUMENTS])
-    depth = random.choice([20, 100, 100_000])
-    left, right = random.choice([("[", "]"), ('{"a":', "}")])
-    text = json.dumps(case | {name: "@"}).replace('"@"', left * depth + "1" + right * depth)
-    return text.encode(), {"PASS"} if name == "extra" and depth <= 100 else REFUSED
-
-
-def give_a_key_twice(random, case):
-    name = random.choice(list(case))
-    text = json.dumps(case)
-    return f'{{"{name}": {json.dumps(case[name])}, {text[1:]}'.encode(), REFUSED
-
-
-def change_a_length(random, case):
-    value = case[random.choice([key for key in case if isinstance(case[key], list)])]
-    while isinstance(value[0], list) and random.random() < 0.5:
-        value = random.choice(value)
-    if random.random() < 0.5:
-        del value[random.randrange(len(value))]
-    else:
-        value.append(value[0])
-    return json.dumps(case).encode(), REFUSED
-
-
-def change_a_size(random, case):
-    name = random.choice(cases.SIZES)
-    case[name] = random.choice([-case[name], 0, case[name] + 1, 10**6, 10**12, case[name] + 0.5])
-    return json.dumps(case).encode(), REFUSED
-
-
-def remove_or_rename_a_key(random, case):
-    name = random.choice(list(case))
-    new = random.choice([name.upper(), name + " ", "", f"my_{name}"])
-    case = {(new if key == name else key): value for key, value in case.items()}
-    if random.random() < 0.5:
-        del case[new]
-    needed = name in NEEDED or (name == "loss" and "grad_input" in case)
-    return json.dumps(case).encode(), REFUSED if needed else {"PASS"}
-
-
-def make_noise(random, case):
-    alphabet = random.choice([bytes(range(256)), b'[]{}",:0123456789.eE+-truefalsn \\u'])
-    return bytes(random.choices(alphabet, k=random.randrange(2000))), REFUSED
-
-
-MUTATIONS = [
-    truncate, flip_bytes, swap_in_a_wrong_type, swap_in_a_huge_number, swap_in_an_impossible_number,
-    change_an_expected_number, nest_deeply, give_a_key_twice, change_a_length, change_a_size,
-    remove_or_rename_a_key, make_noise,
-]  # fmt: skip
+def noise(rng, data):
+    return bytes(rng.choices(rng.choice([bytes(range(256)), JSON]), k=rng.randrange(20)))
 
 
 @pytest.mark.slow
@@ -475,24 +388,22 @@ def test_soak_of_a_thousand_mutated_files(tmp_path, full, capsys):
     rng = random.Random(0)
     bases = [full, cases.generate(1, 1, 1, 1), cases.generate(2, 3, 2, 4, gradients="last")]
     bases.append({k: flatten(v) if isinstance(v, list) else v for k, v in full.items()})
-    paths, expected, seen = [], [], set()
+    bases = [json.dumps(case).encode() for case in bases]
+    paths, lines, seen = [], [], set()
     for k in range(1000):
-        mutate = MUTATIONS[k % len(MUTATIONS)]
-        data, verdicts = mutate(rng, json.loads(json.dumps(rng.choice(bases))))
+        mutate = (truncated, flipped, rewritten, noise)[k % 4]
         path = tmp_path / f"{k}.json"
-        path.write_bytes(data)
+        path.write_bytes(mutate(rng, rng.choice(bases)))
         result = cases.check(path)
-        assert result.verdict in verdicts, (mutate.__name__, str(result)[:300])
-        line = str(result)
-        assert len(line.splitlines()) == 1
-        assert len(line) < 1000
+        assert mutate in (flipped, rewritten) or result.verdict == "UNUSABLE"
         paths.append(str(path))
-        expected.append(line)
-        seen.add((mutate, result.verdict))
-    # Every mutation was refused or failed at least once: none leaves every file as it was.
-    assert {mutate for mutate, verdict in seen if verdict != "PASS"} == set(MUTATIONS)
+        lines.append(str(result))
+        assert len(lines[-1].splitlines()) == 1
+        assert len(lines[-1]) < 1000
+        seen.add(result.verdict)
+    assert seen == {"PASS", "FAIL", "UNUSABLE"}
     assert cli.main(["case", "check", *paths]) == 2
-    assert capsys.readouterr().out.splitlines() == expected
+    assert capsys.readouterr().out.splitlines() == lines
 
 
 # ---- The implementation in JavaScript that chapter 9 shows ----

@@ -67,22 +67,6 @@ def test_the_versions_are_those_that_ran():
     assert {KEPT["onnx"]["schema"][kind]["since_version"] for kind in ("LSTM", "GRU")} == {version}
 
 
-def test_the_other_gru_is_read():
-    case = KEPT["keras"]["GRU before"]
-    layer = interop.from_keras([np.array(w, np.float32) for w in case["weights"]])
-    x, expected = (np.array(case[name], np.float32) for name in ("x", "output"))
-    np.testing.assert_allclose(layer.forward(x)[0], expected, rtol=0, atol=ATOL)
-    case = KEPT["onnx"]["GRU before"]
-    a = {k: np.array(v, np.float32) for k, v in case.items() if isinstance(v, list)}
-    layer = interop.from_onnx("GRU", case["attributes"], a["W"], a["R"], a["B"])
-    output = layer.forward(a["X"], a["initial_h"])[0]
-    expected = a["Y"].transpose(0, 2, 1, 3).reshape(output.shape)
-    np.testing.assert_allclose(output, expected, rtol=0, atol=ATOL)
-    for each in (GRU(3, 4, reset_after=False), layer):
-        with pytest.raises(ValueError, match="PyTorch has no reset_after"):
-            interop.to_torch(each)
-
-
 def test_layout_1_becomes_batch_first_with_states_that_keep_their_shape():
     case = KEPT["onnx"]["layout"]
     a = {k: np.array(v, np.float32) for k, v in case.items() if isinstance(v, list)}

@@ -120,8 +120,7 @@ def test_weights_that_are_computed_are_those_of_evaluation(kind, change):
 
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize(
-    ("kind", "options"),
-    [("LSTM", {}), ("GRU", {}), ("RNN", {}), ("RNN", {"nonlinearity": "relu"})],
+    ("kind", "options"), [("LSTM", {}), ("GRU", {}), ("RNN", {}), ("RNN", {"nonlinearity": "relu"})]
 )
 def test_a_cell_becomes_a_layer_that_takes_its_steps(kind, options, bias):
     torch.manual_seed(0)

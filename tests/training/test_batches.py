@@ -26,14 +26,19 @@ def assert_equal(ours, theirs):
 
 @given(st.integers(1, 9), st.integers(1, 12), st.integers(0, 99))
 def test_every_epoch_of_fixed_data_has_all_of_it(N, batch_size, seed):
-    data = Batch(np.arange(N)[None, :, None] * 1.0, np.arange(N)[None] * 2)
-    source = Shuffled(data, batch_size, Batch(1, 1, 0, 1), seed)
+    n = np.tile(np.arange(N), (2, 1))  # (T, N)
+    data = Batch(1.0 * n[..., None], 2 * n, n[0] % 2 + 1, n % 3 == 0)
+    source, orders = Shuffled(data, batch_size, Batch(1, 1, 0, 1), seed), []
     for _ in range(3):
         batches = [next(source) for _ in range(source.epoch)]
         assert all(batch.x.shape[1] == batch_size for batch in batches[:-1])
-        taken = np.concatenate([batch.x[0, :, 0] for batch in batches])
-        assert sorted(taken) == list(range(N))
-        assert_equal(np.concatenate([batch.target[0] for batch in batches]), 2 * taken)
+        for batch in batches:
+            rows = batch.target[0] // 2
+            expected = data.x[:, rows], data.target[:, rows], data.lengths[rows], data.mask[:, rows]
+            assert_equal(batch, expected)
+        orders.append([*np.concatenate([batch.target[0] // 2 for batch in batches])])
+        assert sorted(orders[-1]) == list(range(N))
+    assert N < 6 or orders[0] != orders[1] or orders[1] != orders[2]
 
 
 @given(st.integers(1, 6), st.integers(0, 99))

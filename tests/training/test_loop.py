@@ -110,25 +110,6 @@ class Recorder:
         return self.losses.pop(0)
 
 
-def test_an_epoch_takes_each_sequence_once_in_a_new_order_and_the_short_rest():
-    x = np.arange(T * N * D, dtype=float).reshape(T, N, D)
-    data = Batch(x, x[..., :1] + 0.5, np.arange(N) % T + 1, np.arange(T * N).reshape(T, N) % 2 == 0)
-    model = Recorder()
-    fit(model, data, optimiser=SGD(1.0), batch_size=3, epochs=2)
-    assert [batch.x.shape[1] for batch in model.batches] == [3, 3, 1] * 2
-    orders = []
-    for batch in model.batches:
-        rows = (batch.x[0, :, 0] // D).astype(int)
-        orders.append(rows)
-        np.testing.assert_array_equal(batch.x, x[:, rows])
-        np.testing.assert_array_equal(batch.target, data.target[:, rows])
-        np.testing.assert_array_equal(batch.lengths, data.lengths[rows])
-        np.testing.assert_array_equal(batch.mask, data.mask[:, rows])
-    first, second = np.concatenate(orders[:3]).tolist(), np.concatenate(orders[3:]).tolist()
-    assert sorted(first) == sorted(second) == list(range(N))
-    assert first != second
-
-
 def test_patience_ends_the_run_and_puts_back_the_best():
     model = Recorder([5, 3, 4, 2, 2, 3, 1])
     history = fit(

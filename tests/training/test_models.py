@@ -193,14 +193,6 @@ def test_two_halves_with_the_state_carried_are_one_pass(kind, batch_first):
     assert sum(losses) / T == pytest.approx(model.loss(batch), rel=1e-13)
 
 
-def test_torch_carries_no_state():
-    model = TorchModel(Tanh(), mean_squared_error)
-    with pytest.raises(
-        TypeError, match="expected a SequenceModel to carry a state, got TorchModel"
-    ):
-        model.zero_state(3)
-
-
 def test_dropout_comes_from_the_generator_alone_in_both():
     ours = build(LSTM, "every", num_layers=2, dropout=0.5)
     net = Net(ours, "every").train(False)

@@ -43,10 +43,7 @@ def assert_close(ours, theirs):
             Adam(0.01, betas=(0.5, 0.6), eps=1e-2),
             lambda p: torch.optim.Adam(p, 0.01, betas=(0.5, 0.6), eps=1e-2),
         ),
-        (
-            Adam(0.01, weight_decay=0.3),
-            lambda p: torch.optim.AdamW(p, 0.01, weight_decay=0.3),
-        ),
+        (Adam(0.01, weight_decay=0.3), lambda p: torch.optim.AdamW(p, 0.01, weight_decay=0.3)),
     ],
 )
 def test_50_steps_equal_torch(ours, theirs):

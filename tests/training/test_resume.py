@@ -75,23 +75,6 @@ def test_early_stopping_is_met_at_the_same_step_after_resuming(tmp_path):
         assert second.model.weight == 8
 
 
-def test_fit_resumes_from_the_file_it_keeps(tmp_path):
-    path = tmp_path / "run.safetensors"
-    whole, model = build(), build()
-    expected = fit(whole, draw(), **plan())
-    run = Run(model, draw(), **plan())
-    run.train(5)
-    run.save(path)
-    model = build()
-    history = fit(model, draw(), keep=path, **plan())
-    assert_same(history._asdict(), expected._asdict())
-    assert_same(model.parameters(), whole.parameters())
-    # What is finished stays as it is.
-    again = build()
-    assert_same(fit(again, draw(), keep=path, **plan())._asdict(), expected._asdict())
-    assert_same(again.parameters(), whole.parameters())
-
-
 def test_a_run_in_float32_stays_float32(tmp_path):
     model, data = build(dtype=np.float32), draw(dtype=np.float32)
     run = Run(model, data, **plan(validation=data))
@@ -164,16 +147,21 @@ def test_a_run_in_parts_each_longer_than_the_last_is_one_run(
         assert run.finished
 
 
-def test_fit_goes_on_with_a_finished_run_that_is_made_longer(tmp_path):
-    short, whole = build(), build()
+def test_fit_goes_on_with_the_run_it_keeps_and_makes_it_longer(tmp_path):
+    whole = build()
     options = {"batch_size": 3, "clip": 0.5, "rng": 5, "keep": tmp_path / "run"}
-    fit(short, draw(), optimiser=Adam(0.05), steps=10, **options)
-    history = fit(short, draw(), optimiser=Adam(0.05), steps=20, **options)
     expected = fit(
         whole, draw(), optimiser=Adam(0.05), steps=20, **options | {"keep": tmp_path / "whole"}
     )
+    run = Run(build(), draw(), optimiser=Adam(0.05), steps=9, batch_size=3, clip=0.5, rng=5)
+    run.train(5)
+    run.save(options["keep"])
+    for steps in (10, 20, 20):  # goes on, is made longer, and stays as it is
+        model = build()
+        history = fit(model, draw(), optimiser=Adam(0.05), steps=steps, **options)
+        assert len(history.loss) == steps
     assert_same(history._asdict(), expected._asdict())
-    assert_same(short.parameters(), whole.parameters())
+    assert_same(model.parameters(), whole.parameters())
     with pytest.raises(ValueError, match="steps: expected at least the 20 in this file, got 10"):
         fit(build(), draw(), optimiser=Adam(0.05), steps=10, **options)
 
@@ -243,7 +231,6 @@ def refused(path, match, **changes):
         ({"data": Fresh(draw)}, "'source': 'Fresh'"),
         ({"epochs": 1}, "steps: expected at least the 5 in this file, got 3"),
     ],
-    ids=str,
 )
 def test_a_run_of_another_kind_is_refused_with_both(tmp_path, changes, named):
     saved(tmp_path / "run")

@@ -10,7 +10,7 @@ from widget_page import TOLERANCE
 
 from lstm_lesson.figures import NAMES
 from lstm_lesson.pretrained import characters
-from lstm_lesson.widgets.reader import MOST, TEXT, UNITS, UNSORTED, Reader, known
+from lstm_lesson.widgets.reader import MOST, TEXT, UNITS, UNSORTED, Reader
 
 PIECES = (  # what a text may be made of, so that every property changes
     *"ab_Z9 ([{)]}\"'#\n\\.,=", '"""', "'''", "def ", "return x", "  # ", "    ", "é", "😀",
@@ -80,7 +80,7 @@ def test_units_are_sorted_by_the_size_of_their_correlation():
 
 
 def test_what_the_model_does_not_know_is_a_question_mark():
-    assert known("é\ta\n😀") == "?    a\n?"
+    assert characters.known(characters.plain("é\ta\n😀")) == "?    a\n?"
     assert len(Reader("é😀").compute()["surprise"]) == 2
 
 
@@ -88,7 +88,9 @@ def test_what_the_model_does_not_know_is_a_question_mark():
 def test_pasted_code_reads_the_same_in_python_and_in_the_script(in_script, text):
     reader = Reader(text)
     spaced = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", 4 * " ")
-    assert reader.text == spaced and "?" not in known(spaced.translate({0xE9: "e", 0x1F600: "e"}))
+    assert reader.text == spaced and "?" not in characters.known(
+        spaced.translate({0xE9: "e", 0x1F600: "e"})
+    )
     assert reader.cursor == len(spaced) - 1
     ours = reader.compute()["surprise"]
     assert_allclose(in_script(reader)["surprise"], ours, TOLERANCE, TOLERANCE)
@@ -176,7 +178,7 @@ def test_the_script_counts_characters_as_python_does(alone):
 
 def said(reader) -> list[float]:
     """The numbers of the readout: character, of how many, unit, its value, its correlation."""
-    found, text = reader.compute(), known(reader.text)
+    found, text = reader.compute(), characters.known(reader.text)
     value = found["gates"][reader.gate][reader.cursor, reader.unit]
     numbers = [reader.cursor + 1, len(text), reader.unit, round(float(value), 2) + 0.0]
     return [*numbers, round(float(found["scores"][reader.unit]), 2) + 0.0]

@@ -11,7 +11,7 @@ from browser import HTML, contrast, need_book
 
 from lstm_lesson import figures, widgets
 from lstm_lesson.widgets import GatePlayground
-from lstm_lesson.widgets.base import HERE, LessonWidget
+from lstm_lesson.widgets.base import HERE
 
 ROOT = Path(__file__).parents[2]
 ASSETS = ROOT / "chapters" / "assets"
@@ -81,12 +81,6 @@ def test_names_are_numbered():
     assert name == same == "GatePlayground"
     assert int(second) == int(first) + 1
     assert one.layout.model_id == f"{one.model_id}-layout"
-
-
-def test_base_asks_for_compute_and_table():
-    for name in ("compute", "table"):
-        with pytest.raises(NotImplementedError):
-            getattr(LessonWidget, name)(None)
 
 
 def committed():
