@@ -123,7 +123,8 @@ def _of_type(z, largest64, largest32):
 def _sigmoid(z):
     if not isinstance(z, types.Float):
         return None
-    exponential, most, least, one, _ = _of_type(z, 700, 87)
+    # Just so far down, `_two_to_the` has a power of all zero bits: the sigmoid of -inf is 0 exactly.
+    exponential, most, least, one, _ = _of_type(z, 709.1, 88.1)
 
     def run(z):
         z = most if z > most else z
