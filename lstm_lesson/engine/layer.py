@@ -65,23 +65,19 @@ class Layer:
 
     def _build(self, options: dict) -> None:
         """Check the options and keep them; raise TypeError for a name that is none."""
-        if unknown := sorted(set(options) - {f.name for f in fields(self.OPTIONS)}):
-            raise TypeError(f"{type(self).__name__}: expected options of it, got {unknown}")
+        if unknown := sorted(set(options) - set(self.OPTIONS.__dataclass_fields__)):
+            known = ", ".join(sorted(self.OPTIONS.__dataclass_fields__))
+            raise TypeError(f"{type(self).__name__}: expected options of {known}, got {unknown}")
         self.options = self.OPTIONS(**options)
+        vars(self).update(vars(self.options))
         self._id = uuid.uuid4().hex  # by which a cache is known
 
     def _shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of every parameter by name; allocates nothing."""
         raise NotImplementedError
 
-    def __getattr__(self, name: str):
-        # Called for what is no attribute; before the options are there, nothing is one.
-        if "options" in vars(self) and name in {f.name for f in fields(self.OPTIONS)}:
-            return getattr(self.options, name)
-        raise AttributeError(f"{type(self).__name__} has no {name!r}")
-
     def __setattr__(self, name: str, value) -> None:
-        if name in {f.name for f in fields(self.OPTIONS)}:
+        if name in self.OPTIONS.__dataclass_fields__:
             raise AttributeError(
                 f"{name}: the options of a layer are fixed; build another one, "
                 f"{type(self).__name__}(..., {name}={value!r})"

@@ -124,7 +124,8 @@ def test_both_loops_saturate_alike(kind, dtype, value):
     for where in ((2, 1, 0), ...):
         x[where] = value
         compiled = everything(layer, x, None, 0)
-        for ours, plain in zip(compiled, everything(layer, x, None, 0, loop=ArrayLoop), strict=True):
+        arrays = everything(layer, x, None, 0, loop=ArrayLoop)
+        for ours, plain in zip(compiled, arrays, strict=True):
             np.testing.assert_array_equal(np.isfinite(ours), np.isfinite(plain))
             np.testing.assert_array_equal(np.isnan(ours), np.isnan(plain))
 
