@@ -97,10 +97,11 @@ def run(path: Path, timeout: int = 600) -> list[int]:
 
 
 def _in_one_piece(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
-    """Join what was printed in a row: on a busy machine it comes in pieces, cut anywhere."""
+    """Join what a reader sees printed in a row, wherever a busy machine or a glued value cut it."""
     joined: list[NotebookNode] = []
     for output in outputs:
-        last = joined[-1] if joined else {}
+        seen = [o for o in joined if "scrapbook" not in o.get("metadata", {})]
+        last = seen[-1] if seen else {}
         if output.output_type == "stream" and last.get("name") == output.name:
             last.text += output.text
         else:

@@ -37,15 +37,16 @@ class CompiledLoop:
 
     steps: object  # the two functions above
     steps_back: object
-    by_x: tuple[int, ...]  # which of the gates the blocks of W go into
-    by_h: tuple[int, ...]  # and those of U; a GRU's candidate has its two halves apart
+    blocks: int  # of rows in a weight matrix
+    gates: int  # with the two halves of a GRU's candidate apart
+    by_h: tuple[int, ...] | None = None  # those that U goes into, if not all
 
     def pack(self, cell, params) -> Weights:
         """Return a copy of the parameters, gate by gate."""
         W, U = params["weight_ih"], params["weight_hh"]
         bias = params.get("bias", np.zeros_like(W[:, 0]))
-        W = np.column_stack([W, bias]).reshape(len(self.by_x), U.shape[1], -1)
-        U = U.reshape(len(self.by_h), U.shape[1], -1)
+        W = np.column_stack([W, bias]).reshape(self.blocks, U.shape[1], -1)
+        U = U.reshape(self.blocks, U.shape[1], -1)
         rest = {name: p.copy() for name, p in params.items() if not name.startswith("weight")}
         return Weights(W.swapaxes(1, 2), np.ascontiguousarray(U.swapaxes(1, 2)), U.copy(), rest)
 
@@ -53,16 +54,14 @@ class CompiledLoop:
         """Run the steps of x, (n, B, D + 1); return output, state and what is kept."""
         n, B, _ = x.shape
         H = weights.h.shape[-1]
-        z = np.empty((max(self.by_h) + 1, n, B, H), x.dtype)
-        for k, W in zip(self.by_x, weights.x, strict=True):
-            np.dot(_rows(x), W, out=_rows(z[k]))
-        for k in {*self.by_h} - {*self.by_x}:
-            z[k] = weights.rest.get("bias_hn", 0)
+        z = np.empty((self.gates, n, B, H), x.dtype)
+        np.matmul(_rows(x), weights.x, out=z[: len(weights.x)].reshape(-1, n * B, H))
+        z[len(weights.x) :] = weights.rest.get("bias_hn", 0)
         record = [np.empty((n + 1, B, H), x.dtype) for _ in state]
         for part, first in zip(record, state, strict=True):
             part[0] = first
         kept = Kept(z, record[0], record[-1])
-        z_h = np.empty((len(self.by_h), B, H), x.dtype)
+        z_h = np.empty((len(weights.h), B, H), x.dtype)
         self.steps(z, weights.h, kept.h, kept.c, z_h, *_ends(left, n))
         return kept.h[1:], tuple(part[-1].copy() for part in record), kept
 
@@ -76,14 +75,13 @@ class CompiledLoop:
             np.ascontiguousarray(d_output), d_state[0], d_state[-1], z, weights.h_back, h, c, d_z,
             product, *_ends(left, n),
         )  # fmt: skip
-        grads = {
-            "x": np.stack([_rows(d_z[k]).T @ _rows(x) for k in self.by_x]),
-            "h": np.stack([_rows(d_z[k]).T @ _rows(h[:-1]) for k in self.by_h]),
-        }
+        d_z = d_z.reshape(self.gates, n * B, H)
+        d_x = d_z[: len(weights.x)]
+        d_h = d_z if self.by_h is None else d_z[list(self.by_h)]
+        grads = {"x": d_x.swapaxes(1, 2) @ _rows(x), "h": d_h.swapaxes(1, 2) @ _rows(h[:-1])}
         if "bias_hn" in weights.rest:
-            grads["bias_hn"] = _rows(d_z[self.by_h[-1]]).sum(axis=0)
-        ways = zip(self.by_x, weights.x, strict=True)
-        d_x = sum(_rows(d_z[k]) @ W[:-1].T for k, W in ways)
+            grads["bias_hn"] = d_h[-1].sum(axis=0)
+        d_x = (d_x @ weights.x[:, :-1].swapaxes(1, 2)).sum(axis=0)
         return d_x.reshape(n, B, -1), d_state, grads
 
     def unpack(self, weights, grads):
@@ -105,11 +103,13 @@ def _ends(left, n):
     return (np.empty(0, np.int64), n) if left is None else (left, int(left.min()))
 
 
-IFGO = (0, 1, 2, 3)
+# glibc gives memory back to the system, and takes it again page by page, once more is free than
+# twice its largest block so far. One block that is never touched makes that 32 MB: a step of a
+# small network takes half the time.
+np.empty(2**24, np.uint8)
+
 LOOPS = {  # of the cells that are compiled
-    equations.LSTMCell(): CompiledLoop(
-        run.lstm_forward, run.lstm_backward, (0, 1, 2, 3), (0, 1, 2, 3)
-    ),
-    equations.GRUCell(): CompiledLoop(run.gru_forward, run.gru_backward, (0, 1, 2), (0, 1, 3)),
-    equations.RNNCell(): CompiledLoop(run.rnn_forward, run.rnn_backward, (0,), (0,)),
+    equations.LSTMCell(): CompiledLoop(run.lstm_forward, run.lstm_backward, 4, 4),
+    equations.GRUCell(): CompiledLoop(run.gru_forward, run.gru_backward, 3, 4, (0, 1, 3)),
+    equations.RNNCell(): CompiledLoop(run.rnn_forward, run.rnn_backward, 1, 1),
 }

@@ -6,6 +6,7 @@ a line each, with their defaults and checks.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
@@ -141,6 +142,7 @@ class LSTM(RecurrentLayer):
             shapes["peephole"] = (3 * self.hidden_size,)
         return shapes
 
+    @functools.cached_property
     def cell(self):
         """Return the cell of `lstm_lesson.engine.equations` that the layer runs."""
         own = {f.name for f in fields(LSTMOptions)} - {f.name for f in fields(RecurrentOptions)}
@@ -206,6 +208,7 @@ class GRU(RecurrentLayer):
     def _extra_shapes(self):
         return {"bias_hn": (self.hidden_size,)} if self.bias and self.reset_after else {}
 
+    @functools.cached_property
     def cell(self):
         """Return the cell of `lstm_lesson.engine.equations` that the layer runs."""
         return GRUCell(self.reset_after)
@@ -233,6 +236,7 @@ class RNN(RecurrentLayer):
     OPTIONS = RNNOptions
     __init__ = GRU.__init__
 
+    @functools.cached_property
     def cell(self):
         """Return the cell of `lstm_lesson.engine.equations` that the layer runs."""
         return RNNCell(self.nonlinearity)

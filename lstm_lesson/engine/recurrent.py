@@ -68,7 +68,7 @@ class RecurrentCache(NamedTuple):
 class RecurrentLayer(Layer):
     """Base of the recurrent layers; use `RNN`, `GRU` or `LSTM`.
 
-    A subclass defines `GATES` (blocks in a weight matrix), `cell()`, `_extra_shapes()` and how
+    A subclass defines `GATES` (blocks in a weight matrix), `cell`, `_extra_shapes()` and how
     its state packs into a tuple of arrays, and may draw extra initial values.
     """
 
@@ -129,6 +129,7 @@ class RecurrentLayer(Layer):
     def _extra_shapes(self) -> dict[str, tuple[int, ...]]:
         return {}
 
+    @property
     def cell(self):
         """Return the cell, of `lstm_lesson.engine.equations`, that the layer runs."""
         raise NotImplementedError
@@ -199,7 +200,7 @@ class RecurrentLayer(Layer):
                 masks.append(self._mask(x.shape, rng))
                 x = x if masks[-1] is None else x * masks[-1]
             output, state, cache = over_time.forward(
-                self.cell(),
+                self.cell,
                 x,
                 tuple(part[n] for part in first),
                 self._of_run(suffix),

@@ -78,6 +78,7 @@ class GateRecurrentLSTM(LSTM):
     def _extra_shapes(self):
         return {"weight_gg": (3 * self.hidden_size, 3 * self.hidden_size)}
 
+    @property
     def cell(self):
         """Return the cell that the layer runs."""
         return GateRecurrentCell()

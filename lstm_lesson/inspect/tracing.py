@@ -79,7 +79,7 @@ def trace(
     """
     if not isinstance(model, RecurrentLayer):
         model = interop.from_torch(model)
-    if type(model.cell()) not in _KINDS:
+    if type(model.cell) not in _KINDS:
         name = type(model).__name__
         raise TypeError(f"model: expected an LSTM, GRU or RNN, got {name}")
     if not -model.num_layers <= layer < model.num_layers:
