@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import numbers
-import sys
 
 import numpy as np
 
@@ -73,7 +73,7 @@ def check_flag(name: str, value) -> bool:
 
 def check_choice(name: str, value, choices) -> str:
     """Return `value` if it is one of `choices`; raise ValueError naming them otherwise."""
-    if not isinstance(value, str) or value not in choices:
+    if not isinstance(value, str) or value not in [*choices]:  # "if" is in "ifo", but none of it
         raise ValueError(f"{name}: expected one of {sorted(choices)}, got {value!r}")
     return value
 
@@ -103,14 +103,21 @@ def check_number(name: str, value, low: float = -np.inf, high: float = np.inf) -
     """Return `value` as a float if it is a finite number from `low` to `high`; raise otherwise."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name}: expected a number, got {value!r}")
-    if not (abs(value) <= sys.float_info.max and low <= value <= high):
+    try:
+        number = float(value)  # a whole number can be too large
+    except OverflowError:
+        number = math.inf
+    if not (math.isfinite(number) and low <= number <= high):
         raise ValueError(f"{name}: expected a finite number from {low} to {high}, got {value}")
-    return float(value)
+    return number
 
 
 def check_lengths(name: str, value, T: int, B: int) -> np.ndarray:
     """Return `value` as an array if it is B whole numbers from 1 to T; raise otherwise."""
-    lengths = np.asarray(value)
+    try:
+        lengths = np.asarray(value)
+    except ValueError as error:  # not as many in each row
+        raise TypeError(f"{name}: expected whole numbers, got {value!r}") from error
     if lengths.dtype.kind not in "iu":
         raise TypeError(f"{name}: expected whole numbers, got {lengths.dtype}")
     if lengths.shape != (B,):

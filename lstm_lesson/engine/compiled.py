@@ -123,7 +123,8 @@ def _of_type(z, largest64, largest32):
 def _sigmoid(z):
     if not isinstance(z, types.Float):
         return None
-    exponential, most, least, one, _ = _of_type(z, 700, 87)
+    # As far down as this the power of two has no bits but zeros, so that sigmoid(-inf) is 0.
+    exponential, most, least, one, _ = _of_type(z, 709.1, 88.1)
 
     def run(z):
         z = most if z > most else z

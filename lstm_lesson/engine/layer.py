@@ -65,8 +65,9 @@ class Layer:
 
     def _build(self, options: dict) -> None:
         """Check the options and keep them; raise TypeError for a name that is none."""
-        if unknown := sorted(set(options) - {f.name for f in fields(self.OPTIONS)}):
-            raise TypeError(f"{type(self).__name__}: expected options of it, got {unknown}")
+        if unknown := sorted(set(options) - set(self.OPTIONS.__dataclass_fields__)):
+            known = ", ".join(sorted(self.OPTIONS.__dataclass_fields__))
+            raise TypeError(f"{type(self).__name__}: expected options of {known}, got {unknown}")
         self.options = self.OPTIONS(**options)
         vars(self).update(vars(self.options))
         self._id = uuid.uuid4().hex  # by which a cache is known

@@ -7,6 +7,7 @@ a line each, with their defaults and checks.
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -36,6 +37,8 @@ def _bound(name: str, value) -> float | None:
 
 
 def _gates(name: str, value) -> tuple[str, ...]:
+    if not isinstance(value, Iterable):
+        raise TypeError(f"{name}: expected letters of 'ifo', got {value!r}")
     gates = tuple(check_choice(name, gate, "ifo") for gate in value)
     if len(set(gates)) != len(gates):
         raise ValueError(f"{name}: expected each gate once, got {gates}")
@@ -272,12 +275,12 @@ class Linear(Layer):
 
     def forward(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return ``y`` (..., output_size) of `x` (..., input_size), and the cache."""
-        lead = np.shape(x)[:-1]
-        check_array("x", x, (*lead, self.input_size), self.dtype)
+        self._check("x", x, self.input_size)
         return x @ self._params["weight"].T + self._params["bias"], x
 
     def backward(self, d_y: np.ndarray, cache: np.ndarray) -> LayerGrads:
         """Return the gradients of the parameters and of `x` from that of `y`; state is None."""
+        self._check("cache", cache, self.input_size)
         check_array("d_y", d_y, (*cache.shape[:-1], self.output_size), self.dtype)
         rows = d_y.reshape(-1, self.output_size)
         params = {
@@ -285,3 +288,7 @@ class Linear(Layer):
             "bias": rows.sum(axis=0),
         }
         return LayerGrads(params, d_y @ self._params["weight"], None)
+
+    def _check(self, name, value, size):
+        lead = value.shape[:-1] if isinstance(value, np.ndarray) else ("...",)
+        check_array(name, value, (*lead, size), self.dtype)

@@ -91,8 +91,9 @@ class RecurrentLayer(Layer):
                 blocks = 1 if kind == "weight_hr" else self.GATES
                 block = (shape[0] // blocks, shape[1])
                 drawn = [draw[kind](block, rng, self.dtype) for _ in range(blocks)]
+                for each in drawn:
+                    check_array(f"a block of {name} as drawn", each, block, self.dtype)
                 self._params[name] = np.concatenate(drawn)
-                check_array(f"{name} as drawn", self._params[name], shape, self.dtype)
             else:
                 self._params[name] = np.zeros(shape, self.dtype)
 
@@ -186,6 +187,10 @@ class RecurrentLayer(Layer):
             lengths = check_lengths("lengths", lengths, T, B)
         check_flag("checkpoint", checkpoint)
         check_flag("keep", keep)
+        if loop not in (None, over_time.ArrayLoop):
+            raise TypeError(
+                f"loop: expected lstm_lesson.engine.loop.ArrayLoop or None, got {loop!r}"
+            )
         rng = None if rng is None else check_rng(rng)
         first = self._check_state("state", state, B)
         runs, masks, outputs, last = [], [], [], []
@@ -237,9 +242,13 @@ class RecurrentLayer(Layer):
             If an array has another shape or dtype than what it is the gradient of.
         """
         if not isinstance(cache, RecurrentCache):
-            raise TypeError(f"cache: expected what forward returned, got {type(cache).__name__}")
+            raise TypeError(
+                f"cache: expected what forward with keep returned, got {type(cache).__name__}"
+            )
         if cache.layer != self._id:
             raise ValueError("cache: expected what forward of this layer returned, got another's")
+        if record is not None and cache.runs[0].loop is not over_time.ArrayLoop:
+            raise ValueError("record: expected a cache of forward(..., loop=ArrayLoop)")
         T, B = cache.shape
         shape = (B, T) if self.batch_first else (T, B)
         size, directions = self._output_size, self._directions

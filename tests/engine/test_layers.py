@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from lstm_lesson import LSTM, LSTMState, gradcheck
+from lstm_lesson import LSTM, Linear, LSTMState, gradcheck
+from lstm_lesson.engine.loop import ArrayLoop
 from lstm_lesson.inspect.gradcheck import relative_error
 from lstm_lesson.interop import to_torch
 
@@ -168,10 +169,25 @@ def test_backward_names_what_does_not_fit():
     output, _, cache = layer.forward(np.zeros((5, 2, 3), np.float32))
     with pytest.raises(ValueError, match=r"d_output: expected shape \(5, 2, 4\), got \(2, 5, 4\)"):
         layer.backward(output.swapaxes(0, 1), cache)
-    with pytest.raises(TypeError, match="cache: expected what forward returned, got ndarray"):
+    with pytest.raises(TypeError, match=r"cache: expected what forward with keep .*ndarray"):
         layer.backward(output, output)
     with pytest.raises(TypeError, match=r"d_state: expected LSTMState\(h, c\)"):
         layer.backward(output, cache, output[-1])
+    with pytest.raises(TypeError, match="loop: expected lstm_lesson"):
+        layer.forward(np.zeros((5, 2, 3), np.float32), loop="arrays")
+    _, _, cache = layer.forward(np.zeros((5, 2, 3), np.float32))
+    if cache.runs[0].loop is not ArrayLoop:
+        with pytest.raises(ValueError, match="record: expected a cache of forward"):
+            layer.backward(output, cache, record={})
+
+
+def test_the_linear_head_names_what_does_not_fit():
+    head, x = Linear(3, 2), np.zeros((5, 3), np.float32)
+    for wrong in ([[1.0], [2.0, 3.0]], None):
+        with pytest.raises(TypeError, match=r"x: expected a NumPy array of shape \(..., 3\)"):
+            head.forward(wrong)
+    with pytest.raises(TypeError, match="cache: expected a NumPy array"):
+        head.backward(x[:, :2], None)
 
 
 @pytest.mark.parametrize(

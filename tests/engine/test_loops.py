@@ -114,6 +114,22 @@ def test_float32_is_as_exact_as_it_can_be(either_loop, kind):
     assert_close(ours, everything(fine, x.astype(float), None, 0), tolerance=3e-6)
 
 
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, 1e3, -1e3, 1e30, 1e-40])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", [LSTM, GRU, RNN])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's, of inf - inf
+def test_both_loops_saturate_alike(kind, dtype, value):
+    layer = kind(2, 3, dtype=dtype)
+    x = np.random.default_rng(0).normal(size=(5, 2, 2)).astype(dtype)
+    for where in ((2, 1, 0), ...):
+        x[where] = value
+        compiled = everything(layer, x, None, 0)
+        arrays = everything(layer, x, None, 0, loop=ArrayLoop)
+        for ours, plain in zip(compiled, arrays, strict=True):
+            np.testing.assert_array_equal(np.isfinite(ours), np.isfinite(plain))
+            np.testing.assert_array_equal(np.isnan(ours), np.isnan(plain))
+
+
 @given(first=st.integers(1, 8), second=st.integers(1, 8), seed=st.integers(0, 2**32))
 def test_two_halves_with_the_state_carried_equal_one_pass(either_loop, first, second, seed):
     problem = random_problem(first + second, 2, 3, 4, seed)

@@ -72,6 +72,7 @@ def test_the_last_of_two_counts(layer, x):
     "hold, message",
     [
         (Hold("z", 0, 0.0), "hold.what: expected one of"),
+        (Hold("if", 0, 0.0), "hold.what: expected one of"),
         (Hold("i", 4, 0.0), "less than hidden_size 4, got 4"),
         (Hold("i", 0, np.nan), "hold.value: expected a finite number"),
         (Hold("i", 0, 0.0, -1), "hold.start: expected at least 0"),
