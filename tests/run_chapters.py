@@ -67,7 +67,8 @@ def run(path: Path, timeout: int = 600) -> list[int]:
     env = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
     env["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
     try:
-        asyncio.run(client.async_execute(env=env))
+        with ThreadPoolExecutor(1) as own:  # for this thread may have an event loop already
+            own.submit(asyncio.run, client.async_execute(env=env)).result()
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         count = sum(cell.get("execution_count") is not None for cell in executed.cells)
         colours = re.compile(r"\x1b\[[\d;]*m")

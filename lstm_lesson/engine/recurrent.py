@@ -170,10 +170,7 @@ class RecurrentLayer(Layer):
         state : the state of every layer and direction after its last step, in the shape of `state`.
         cache : what `backward` needs; None without `keep`.
 
-        Raises
-        ------
-        TypeError, ValueError
-            If an argument is not an array of the shape and dtype expected, or out of range.
+        Raises TypeError or ValueError if an argument is not what is expected.
         """
         axes = ("B", "T") if self.batch_first else ("T", "B")
         check_array("x", x, (*axes, self.input_size), self.dtype)
@@ -188,9 +185,7 @@ class RecurrentLayer(Layer):
         check_flag("checkpoint", checkpoint)
         check_flag("keep", keep)
         if loop not in (None, over_time.ArrayLoop):
-            raise TypeError(
-                f"loop: expected lstm_lesson.engine.loop.ArrayLoop or None, got {loop!r}"
-            )
+            raise TypeError(f"loop: expected ArrayLoop or None, got {loop!r}")
         rng = None if rng is None else check_rng(rng)
         first = self._check_state("state", state, B)
         runs, masks, outputs, last = [], [], [], []
@@ -200,16 +195,10 @@ class RecurrentLayer(Layer):
                 masks.append(self._mask(x.shape, rng))
                 x = x if masks[-1] is None else x * masks[-1]
             output, state, cache = over_time.forward(
-                self.cell,
-                x,
-                tuple(part[n] for part in first),
-                self._of_run(suffix),
-                lengths=lengths,
-                reverse=self.reverse or suffix.endswith("_reverse"),
-                checkpoint=checkpoint,
-                keep=keep,
-                loop=loop,
-            )
+                self.cell, x, tuple(part[n] for part in first), self._of_run(suffix),
+                lengths=lengths, reverse=self.reverse or suffix.endswith("_reverse"),
+                checkpoint=checkpoint, keep=keep, loop=loop,
+            )  # fmt: skip
             outputs.append(output)
             last.append(state)
             runs.append(cache)
@@ -242,9 +231,8 @@ class RecurrentLayer(Layer):
             If an array has another shape or dtype than what it is the gradient of.
         """
         if not isinstance(cache, RecurrentCache):
-            raise TypeError(
-                f"cache: expected what forward with keep returned, got {type(cache).__name__}"
-            )
+            kind = type(cache).__name__
+            raise TypeError(f"cache: expected what forward with keep returned, got {kind}")
         if cache.layer != self._id:
             raise ValueError("cache: expected what forward of this layer returned, got another's")
         if record is not None and cache.runs[0].loop is not over_time.ArrayLoop:

@@ -100,7 +100,7 @@ class ForgetsAll(LSTMCell):
 
 @pytest.mark.slow
 def test_the_sample_shows_an_engine_whose_forget_gate_is_dropped(monkeypatch):
-    monkeypatch.setattr(LSTM, "cell", lambda _: ForgetsAll())
+    monkeypatch.setattr(LSTM, "cell", ForgetsAll())
     ((spec, outcomes),) = sample(START_IT_WELL)
     with pytest.raises(AssertionError):
         check_claim(run(spec), outcomes)
