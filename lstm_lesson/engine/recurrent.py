@@ -185,7 +185,7 @@ class RecurrentLayer(Layer):
         check_flag("checkpoint", checkpoint)
         check_flag("keep", keep)
         if loop not in (None, over_time.ArrayLoop):
-            raise TypeError(f"loop: expected ArrayLoop or None, got {loop!r}")
+            raise TypeError(f"loop: expected lstm_lesson.engine.loop.ArrayLoop, got {loop!r}")
         rng = None if rng is None else check_rng(rng)
         first = self._check_state("state", state, B)
         runs, masks, outputs, last = [], [], [], []
