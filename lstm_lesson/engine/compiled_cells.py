@@ -17,13 +17,15 @@ gru, gru_back = inlined(equations.gru), inlined(equations.gru_back)
 rnn, rnn_back = inlined(equations.rnn), inlined(equations.rnn_back)
 
 
-# ---- Units side by side. A loop runs on whole vectors only over views that were taken before. ----
+# ---- Units side by side, at step t of the span s. Views are taken before a loop, or it would not
+# run on whole vectors; they are of arrays (gates, n, B * H), (n, B * H) and (B * H,). ----
 
 
 @inlined
-def lstm_units(z, z_h, c_prev, c, h):
-    i, f, g, o = z
-    h_i, h_f, h_g, h_o = z_h
+def lstm_units(t, s, z, z_h, h, c):
+    i, f, g, o = four(z, t, s)
+    h_i, h_f, h_g, h_o = four(z_h, 0, s)
+    h, c_prev, c = h[t + 1, s], c[t, s], c[t + 1, s]
     for k in range(len(h)):
         i[k], f[k], g[k], o[k], c[k], h[k] = lstm(
             i[k] + h_i[k], f[k] + h_f[k], g[k] + h_g[k], o[k] + h_o[k], c_prev[k]
@@ -31,9 +33,10 @@ def lstm_units(z, z_h, c_prev, c, h):
 
 
 @inlined
-def lstm_units_back(d_output, d_h, d_c, z, c_prev, c, d_z):
-    i, f, g, o = z
-    d_i, d_f, d_g, d_o = d_z
+def lstm_units_back(t, s, d_output, d_h, d_c, z, h, c, d_z):
+    i, f, g, o = four(z, t, s)
+    d_i, d_f, d_g, d_o = four(d_z, t, s)
+    d_output, d_h, d_c, c_prev, c = d_output[t, s], d_h[s], d_c[s], c[t, s], c[t + 1, s]
     for k in range(len(d_h)):
         d_i[k], d_f[k], d_g[k], d_o[k], d_c[k] = lstm_back(
             d_h[k] + d_output[k], d_c[k], i[k], f[k], g[k], o[k], c[k], c_prev[k]
@@ -42,18 +45,20 @@ def lstm_units_back(d_output, d_h, d_c, z, c_prev, c, d_z):
 
 
 @inlined
-def gru_units(z, z_h, h_prev, h):
-    r, u, n, h_n = z  # h_n holds the bias of the candidate's recurrent half
-    h_r, h_u, h_h = z_h
+def gru_units(t, s, z, z_h, h, c):
+    r, u, n, h_n = four(z, t, s)  # h_n holds the bias of the candidate's recurrent half
+    h_r, h_u, h_h = z_h[0, 0, s], z_h[1, 0, s], z_h[2, 0, s]
+    h_prev, h = h[t, s], h[t + 1, s]
     for k in range(len(h)):
         h_n[k] += h_h[k]
         r[k], u[k], n[k], h[k] = gru(r[k] + h_r[k], u[k] + h_u[k], n[k], h_n[k], h_prev[k])
 
 
 @inlined
-def gru_units_back(d_output, d_h, z, h_prev, d_z):
-    r, u, n, h_n = z
-    d_r, d_u, d_n, d_h_n = d_z
+def gru_units_back(t, s, d_output, d_h, d_c, z, h, c, d_z):
+    r, u, n, h_n = four(z, t, s)
+    d_r, d_u, d_n, d_h_n = four(d_z, t, s)
+    d_output, d_h, h_prev = d_output[t, s], d_h[s], h[t, s]
     for k in range(len(d_h)):
         d_r[k], d_u[k], d_n[k], d_h_n[k], d_h[k] = gru_back(
             d_h[k] + d_output[k], r[k], u[k], n[k], h_n[k], h_prev[k]
@@ -61,21 +66,18 @@ def gru_units_back(d_output, d_h, z, h_prev, d_z):
 
 
 @inlined
-def rnn_units(z, z_h, h):
+def rnn_units(t, s, z, z_h, h, c):
+    z, z_h, h = z[0, t, s], z_h[0, 0, s], h[t + 1, s]
     for k in range(len(h)):
         h[k] = rnn(z[k] + z_h[k])
 
 
 @inlined
-def rnn_units_back(d_output, d_h, h, d_z):
+def rnn_units_back(t, s, d_output, d_h, d_c, z, h, c, d_z):
+    d_output, d_h, h, d_z = d_output[t, s], d_h[s], h[t + 1, s], d_z[0, t, s]
     for k in range(len(d_h)):
         d_z[k] = rnn_back(d_h[k] + d_output[k], h[k])
         d_h[k] = 0
-
-
-@inlined
-def three(a, t, s):
-    return a[0, t, s], a[1, t, s], a[2, t, s]
 
 
 @inlined
@@ -83,136 +85,81 @@ def four(a, t, s):
     return a[0, t, s], a[1, t, s], a[2, t, s], a[3, t, s]
 
 
-@inlined
-def add_product(d_h, d_z, weight_hh, product):
-    """Add the way through one gate's pre-activations to `d_h`, (B, H)."""
-    np.dot(d_z, weight_hh, product)
-    total, part = d_h.reshape(-1), product.reshape(-1)
-    for k in range(len(total)):
-        total[k] += part[k]
-
-
 # ---- Over time. While all sequences go on, their units are one span; after that a span each. ----
 
 
-@compiled
-def lstm_forward(z, weight_hh, h, c, z_h, left, together):
-    """Run n steps of B sequences, (4, n, B, H), from ``h[0]`` and ``c[0]``, (n + 1, B, H)."""
-    _, n, B, H = z.shape
-    z_flat, h_flat, c_flat = (
-        z.reshape(4, n, B * H),
-        h.reshape(n + 1, B * H),
-        c.reshape(n + 1, B * H),
-    )
-    z_h_flat = z_h.reshape(4, 1, B * H)
+@inlined
+def forward(units, z, weight_hh, h, c, z_h, left, together):
+    """Run n steps of B sequences, (gates, n, B, H), from ``h[0]`` and ``c[0]``, (n + 1, B, H)."""
+    gates, n, B, H = z.shape
+    z_flat, z_h_flat = z.reshape(gates, n, B * H), z_h.reshape(len(z_h), 1, B * H)
+    h_flat, c_flat = h.reshape(n + 1, B * H), c.reshape(n + 1, B * H)
     for t in range(n):
-        for k in range(4):
+        for k in range(len(weight_hh)):
             np.dot(h[t], weight_hh[k], z_h[k])
         spans = 1 if t < together else B
         for b in range(spans):
             s = slice(b * (B * H // spans), (b + 1) * (B * H // spans))
             if t < together or t < left[b]:
-                lstm_units(
-                    four(z_flat, t, s), four(z_h_flat, 0, s), c_flat[t, s], c_flat[t + 1, s],
-                    h_flat[t + 1, s],
-                )  # fmt: skip
+                units(t, s, z_flat, z_h_flat, h_flat, c_flat)
             else:
                 h_flat[t + 1, s], c_flat[t + 1, s] = h_flat[t, s], c_flat[t, s]
 
 
-@compiled
-def lstm_backward(d_output, d_h, d_c, z, weight_hh, h, c, d_z, product, left, together):
-    """Take them back: write `d_z` and change `d_h`, `d_c`, (B, H), into those before the steps."""
-    _, n, B, H = z.shape
-    z_flat, d_flat, c_flat = z.reshape(4, n, B * H), d_z.reshape(4, n, B * H), c.reshape(-1, B * H)
+@inlined
+def backward(units, d_output, d_h, d_c, z, weight_hh, h, c, d_z, product, left, together):
+    """Take them back: write `d_z` and change `d_h`, `d_c`, (B, H), into those before the steps.
+
+    A GRU's `d_z` has the candidate twice, by its input and, as the last, by its recurrent half.
+    """
+    gates, n, B, H = z.shape
+    z_flat, d_z_flat = z.reshape(gates, n, B * H), d_z.reshape(gates, n, B * H)
+    h_flat, c_flat = h.reshape(n + 1, B * H), c.reshape(n + 1, B * H)
     d_output, d_h_flat, d_c_flat = d_output.reshape(n, B * H), d_h.reshape(-1), d_c.reshape(-1)
+    product_flat = product.reshape(-1)
     for t in range(n - 1, -1, -1):
         spans = 1 if t < together else B
         for b in range(spans):
             s = slice(b * (B * H // spans), (b + 1) * (B * H // spans))
             if t < together or t < left[b]:
-                lstm_units_back(
-                    d_output[t, s], d_h_flat[s], d_c_flat[s], four(z_flat, t, s), c_flat[t, s],
-                    c_flat[t + 1, s], four(d_flat, t, s),
-                )  # fmt: skip
+                units(t, s, d_output, d_h_flat, d_c_flat, z_flat, h_flat, c_flat, d_z_flat)
             else:
-                for k in range(4):
-                    d_flat[k, t, s] = 0
-        for k in range(4):
-            add_product(d_h, d_z[k, t], weight_hh[k], product)
+                d_z_flat[:, t, s] = 0
+        for k in range(len(weight_hh)):
+            np.dot(d_z[k if k < len(weight_hh) - 1 else gates - 1, t], weight_hh[k], product)
+            for unit in range(B * H):
+                d_h_flat[unit] += product_flat[unit]
+
+
+# ---- Of each cell, for Numba keeps on disk what has a name. One that has no cell state gets its
+# hidden state for `c`, and doesn't look at it. ----
+
+
+@compiled
+def lstm_forward(z, weight_hh, h, c, z_h, left, together):
+    forward(lstm_units, z, weight_hh, h, c, z_h, left, together)
+
+
+@compiled
+def lstm_backward(d_output, d_h, d_c, z, weight_hh, h, c, d_z, product, left, together):
+    backward(lstm_units_back, d_output, d_h, d_c, z, weight_hh, h, c, d_z, product, left, together)
 
 
 @compiled
 def gru_forward(z, weight_hh, h, c, z_h, left, together):
-    """Run n steps of B sequences, (4, n, B, H), from ``h[0]``; `c` is not used."""
-    _, n, B, H = z.shape
-    z_flat, h_flat, z_h_flat = (
-        z.reshape(4, n, B * H),
-        h.reshape(-1, B * H),
-        z_h.reshape(3, 1, B * H),
-    )
-    for t in range(n):
-        for k in range(3):
-            np.dot(h[t], weight_hh[k], z_h[k])
-        spans = 1 if t < together else B
-        for b in range(spans):
-            s = slice(b * (B * H // spans), (b + 1) * (B * H // spans))
-            if t < together or t < left[b]:
-                gru_units(four(z_flat, t, s), three(z_h_flat, 0, s), h_flat[t, s], h_flat[t + 1, s])
-            else:
-                h_flat[t + 1, s] = h_flat[t, s]
+    forward(gru_units, z, weight_hh, h, c, z_h, left, together)
 
 
 @compiled
 def gru_backward(d_output, d_h, d_c, z, weight_hh, h, c, d_z, product, left, together):
-    """Take them back; `d_z` has the candidate twice, by its input and by its recurrent half."""
-    _, n, B, H = z.shape
-    z_flat, d_flat, h_flat = z.reshape(4, n, B * H), d_z.reshape(4, n, B * H), h.reshape(-1, B * H)
-    d_output, d_h_flat = d_output.reshape(n, B * H), d_h.reshape(-1)
-    for t in range(n - 1, -1, -1):
-        spans = 1 if t < together else B
-        for b in range(spans):
-            s = slice(b * (B * H // spans), (b + 1) * (B * H // spans))
-            if t < together or t < left[b]:
-                gru_units_back(
-                    d_output[t, s], d_h_flat[s], four(z_flat, t, s), h_flat[t, s],
-                    four(d_flat, t, s),
-                )  # fmt: skip
-            else:
-                for k in range(4):
-                    d_flat[k, t, s] = 0
-        for k in range(3):
-            add_product(d_h, d_z[k if k < 2 else 3, t], weight_hh[k], product)
+    backward(gru_units_back, d_output, d_h, d_c, z, weight_hh, h, c, d_z, product, left, together)
 
 
 @compiled
 def rnn_forward(z, weight_hh, h, c, z_h, left, together):
-    """Run n steps of B sequences, (1, n, B, H), from ``h[0]``; `c` is not used."""
-    _, n, B, H = z.shape
-    z_flat, h_flat, z_h_flat = z.reshape(n, B * H), h.reshape(n + 1, B * H), z_h.reshape(-1)
-    for t in range(n):
-        np.dot(h[t], weight_hh[0], z_h[0])
-        spans = 1 if t < together else B
-        for b in range(spans):
-            s = slice(b * (B * H // spans), (b + 1) * (B * H // spans))
-            if t < together or t < left[b]:
-                rnn_units(z_flat[t, s], z_h_flat[s], h_flat[t + 1, s])
-            else:
-                h_flat[t + 1, s] = h_flat[t, s]
+    forward(rnn_units, z, weight_hh, h, c, z_h, left, together)
 
 
 @compiled
 def rnn_backward(d_output, d_h, d_c, z, weight_hh, h, c, d_z, product, left, together):
-    """Take them back."""
-    _, n, B, H = z.shape
-    d_flat, h_flat = d_z.reshape(n, B * H), h.reshape(-1, B * H)
-    d_output, d_h_flat = d_output.reshape(n, B * H), d_h.reshape(-1)
-    for t in range(n - 1, -1, -1):
-        spans = 1 if t < together else B
-        for b in range(spans):
-            s = slice(b * (B * H // spans), (b + 1) * (B * H // spans))
-            if t < together or t < left[b]:
-                rnn_units_back(d_output[t, s], d_h_flat[s], h_flat[t + 1, s], d_flat[t, s])
-            else:
-                d_flat[t, s] = 0
-        add_product(d_h, d_z[0, t], weight_hh[0], product)
+    backward(rnn_units_back, d_output, d_h, d_c, z, weight_hh, h, c, d_z, product, left, together)
