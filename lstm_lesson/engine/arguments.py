@@ -36,6 +36,11 @@ def check_array(name: str, value, shape: tuple, dtype=None) -> np.ndarray:
             f"{type(value).__name__}; "
             f"convert it with np.array({name}, dtype=np.{wanted}), every row of equal length"
         )
+    if isinstance(value, np.ma.MaskedArray):  # NumPy would compute with what the mask hides
+        raise TypeError(
+            f"{name}: expected an array without a mask, got a masked one; fill it with "
+            f"{name}.filled(0), and say by lengths or a mask of its own what counts"
+        )
     allowed = FLOAT_TYPES if dtype is None else (np.dtype(dtype),)
     if value.dtype not in allowed:
         names = " or ".join(kind.name for kind in allowed)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lstm_lesson import interop
+from lstm_lesson.engine.arguments import check_size
 from lstm_lesson.engine.equations import GRUCell, LSTMCell, RNNCell
 from lstm_lesson.engine.loop import ArrayLoop, in_order
 from lstm_lesson.engine.lstm_options import LSTMOptionsCell
@@ -82,10 +83,10 @@ def trace(
     if type(model.cell) not in _KINDS:
         name = type(model).__name__
         raise TypeError(f"model: expected an LSTM, GRU or RNN, got {name}")
-    if not -model.num_layers <= layer < model.num_layers:
+    if check_size("layer", layer, least=-model.num_layers) >= model.num_layers:
         raise ValueError(f"layer: expected less than num_layers {model.num_layers}, got {layer}")
     directions = 2 if model.bidirectional else 1
-    if direction not in range(directions):
+    if check_size("direction", direction, least=0) not in range(directions):
         raise ValueError(f"direction: expected one of {list(range(directions))}, got {direction}")
     x, state, d_output, d_state = (_array(a) for a in (x, state, d_output, d_state))
     output, _, cache = model.forward(x, state, lengths, loop=ArrayLoop)

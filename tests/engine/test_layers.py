@@ -143,6 +143,12 @@ STATE = LSTMState(np.zeros((1, 2, 4), np.float32), np.zeros((1, 2, 4), np.float3
         (np.zeros((5, 2, 3)), None, TypeError, "x: expected dtype float32, got float64"),
         (np.zeros((5, 2, 3), object), None, TypeError, "x: expected dtype float32, got object"),
         (
+            np.ma.zeros((5, 2, 3), np.float32),
+            None,
+            TypeError,
+            "x: expected an array without",
+        ),
+        (
             np.zeros((5, 3), np.float32),
             None,
             ValueError,
