@@ -101,11 +101,14 @@ def test_constraints_hold_everything_that_is_installed():
 
 
 def test_a_pytorch_for_cuda_is_as_good_as_one_without(monkeypatch):
-    requires, lines = metadata.requires, ["nvidia-cublas==13.1; platform_system == 'Linux'"]
-    brings = lines + ["triton==3.7; platform_system == 'Linux'", "cuda-bindings; extra == ''"]
-    cuda = lambda name: (requires(name) or []) + (brings if name == "torch" else [])  # noqa: E731
+    extra = ["nvidia-cublas==13.1; platform_system == 'Linux'", "triton==3.7", "cuda-bindings"]
+    requires = metadata.requires
+
+    def with_cuda(name):
+        return (requires(name) or []) + (extra if name == "torch" else [])
+
     before = set(required())
-    monkeypatch.setattr(metadata, "requires", cuda)
+    monkeypatch.setattr(metadata, "requires", with_cuda)
     assert set(required()) == before
     assert constraints()["torch"].specifier.contains("2.13.0+cpu")
 
