@@ -1,7 +1,7 @@
 # Every check and every build of the book is one target here; CI runs exactly these.
 #
-#   make book     environment, package, every notebook, the pages in _build/html
-#   make test     unit tests, every notebook compared with its outputs, the built pages
+#   make book     what the pages need, and the pages in _build/html from the committed outputs
+#   make test     the rest; unit tests, every notebook run and compared, the built pages
 #   make quick    what takes little time of that: a minute or so, while you write
 #   make lint     ruff, spelling, notebook rules
 #   make run      every notebook run in place, or one: make run CHAPTER=03
@@ -13,8 +13,10 @@
 #   make clean    remove what was built (the environment in .venv stays)
 #
 # Needs make and Python 3.11 or later. Another Python: make PYTHON=python3.12 book
+# On Linux PyTorch comes for CUDA, 5 GB, unless PYTORCH_INDEX says where else to look: README.md.
 
 PYTHON ?= python3
+PYTORCH_INDEX ?=
 PORT ?= 8000
 JOBS ?= 2
 
@@ -25,6 +27,7 @@ else
   BIN := $(VENV)/bin
 endif
 BUILD := _build
+FOR_PAGES := $(VENV)/.for_pages
 INSTALLED := $(VENV)/.installed
 BUILT := $(BUILD)/.built
 
@@ -49,62 +52,63 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 # `find` prints nothing for a folder that is not there yet.
 files = $(sort $(shell find $(1) -type f ! -name '*.pyc' ! -path '*/.*' ! -path '*.egg-info/*' \
         2>/dev/null))
-# What the notebooks compute with, and what the pages are made from.
-ENGINE := $(call files,lstm_lesson results)
 PAGES := $(call files,chapters)
 CHAPTERS := $(filter %.ipynb %.md,$(PAGES))
-SOURCES := $(PAGES) $(call files,plots) intro.md _config.yml _toc.yml references.bib
+PACKAGE := $(filter %.py,$(call files,lstm_lesson))
+SOURCES := $(PAGES) $(PACKAGE) $(call files,plots) intro.md _config.yml _toc.yml references.bib
 
 book: $(BUILT)
 	@echo "The book is built. Open this file in a browser:"
 	@echo "$(CURDIR)/$(BUILD)/html/index.html"
 
-# The one place that knows how the environment is made. Constraints hold every version.
-$(INSTALLED): pyproject.toml requirements.txt constraints.txt
+# How the environment is made, here and nowhere else: what the pages need, then the rest.
+# Constraints hold every version. pip's remarks go to a file, which is shown if it fails.
+INSTALL = $(BIN)/python -m pip install -c constraints.txt \
+  $(addprefix --extra-index-url ,$(PYTORCH_INDEX))
+LOG := 2>$(VENV)/pip.log || { cat $(VENV)/pip.log >&2; exit 1; }
+
+$(FOR_PAGES): pyproject.toml constraints.txt
 	@command -v "$(PYTHON)" >/dev/null || { \
 	  echo "No '$(PYTHON)' here. Name a Python 3.11 or later: make PYTHON=python3.12 book" >&2; \
 	  exit 1; }
-	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(\
+	@"$(PYTHON)" -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(\
 	  "%s is Python %d.%d; the book needs 3.11 or later. Name another: " \
 	  "make PYTHON=python3.12 book" % (sys.executable, v[0], v[1]))'
-	@echo "Making the environment in $(VENV) (about 1 GB, a few minutes the first time)"
-	@$(PYTHON) -m venv $(VENV)
-	@# pip's remarks on its own settings go to a file, which is shown if it fails.
-	@$(BIN)/python -m pip install -r requirements.txt -c constraints.txt 2>$(VENV)/pip.log || { \
-	  cat $(VENV)/pip.log >&2; exit 1; }
+	@echo "Making the environment in $(VENV): what the pages need, about 0.4 GB"
+	@"$(PYTHON)" -m venv $(VENV)
+	@$(INSTALL) -e ".[pages]" $(LOG)
+	@touch $@
+
+$(INSTALLED): $(FOR_PAGES) requirements.txt
+	@echo "Adding to $(VENV) what chapters and tests need, PyTorch above all"
+	@$(INSTALL) -r requirements.txt $(LOG)
 	@# Kernels talk to this machine alone; their warning that the talk is not encrypted is noise.
-	@mkdir -p $(IPYTHONDIR)/profile_default
-	@echo 'c.IPKernelApp.log_level = "ERROR"' > $(IPYTHONDIR)/profile_default/ipython_kernel_config.py
+	@mkdir -p "$(IPYTHONDIR)/profile_default"
+	@echo 'c.IPKernelApp.log_level = "ERROR"' \
+	  > "$(IPYTHONDIR)/profile_default/ipython_kernel_config.py"
 	@# Left to the first notebook, matplotlib's font cache prints to its stderr.
 	@$(BIN)/python -c 'import matplotlib.font_manager'
 	@touch $@
-
-# The cache of executed notebooks sees a change in a notebook, not one in what it imports.
-# Compared by content, so that a fresh checkout of the same files keeps the cache.
-$(BUILD)/.engine: FORCE
-	@mkdir -p $(BUILD)
-	@now="$$(cksum $(ENGINE) constraints.txt)"; \
-	if [ "$$now" != "$$(cat $@ 2>/dev/null)" ]; then \
-	  rm -rf $(BUILD)/.jupyter_cache; echo "$$now" > $@; \
-	fi
 
 # Changes when a page is added or removed, which no file's own date tells.
 $(BUILD)/.names: FORCE
 	@mkdir -p $(BUILD)
 	@[ "$(SOURCES)" = "$$(cat $@ 2>/dev/null)" ] || echo "$(SOURCES)" > $@
 
-# Only edited chapters are read again; anything else that changed is on every page (--all).
+# Sphinx reads edited chapters again, and the page of the package when its code has changed;
+# anything else is on every page (--all).
 # The stamp goes first: after a build that failed, Sphinx must not trust what it kept of it.
-$(BUILT): $(INSTALLED) $(SOURCES) $(BUILD)/.engine $(BUILD)/.names
+$(BUILT): $(FOR_PAGES) $(SOURCES) $(BUILD)/.names
 	@rm -f $@
-	@echo "Building the book: running each notebook that changed, then writing the pages"
-	@$(BIN)/jupyter-book build . -W -n --keep-going $(if $(filter-out $(CHAPTERS),$?),--all)
+	@echo "Writing the pages"
+	@$(BIN)/jupyter-book build . -W -n --keep-going \
+	  $(if $(filter-out $(CHAPTERS) $(PACKAGE),$?),--all)
 	@touch $@
 
 # One thread for each of the processes side by side, unless the caller says otherwise.
 ONE_THREAD := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} OPENBLAS_NUM_THREADS=$${OPENBLAS_NUM_THREADS:-1}
 
-test: $(BUILT)
+test: $(INSTALLED) $(BUILT)
 	@echo "Testing: the package, each notebook against its outputs, the built pages"
 	@$(ONE_THREAD) $(BIN)/python -m pytest --nbval -n $(JOBS) --dist loadfile
 

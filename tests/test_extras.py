@@ -13,6 +13,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = {
     name: {Requirement(line).name for line in lines}
     for name, lines in PROJECT["optional-dependencies"].items()
+    if name not in ("book", "pages", "test")  # these are for the book, not for the package
 }
 # What an extra is for: modules that must import, and calls that must work, with it alone.
 USES = {
