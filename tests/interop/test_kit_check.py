@@ -54,9 +54,10 @@ def test_the_whole_kit_is_written_and_made(tmp_path, capsys):
     assert "expected a new or empty folder" in capsys.readouterr().err
     assert cli.main(["kit", "make", "--output", str(tmp_path / "kit.zip")]) == 0
     assert "equal up to rounding" in capsys.readouterr().out
-    assert files.checksum((tmp_path / "kit.zip").read_bytes()) == (
-        tmp_path / "kit.sha256.txt"
-    ).read_text()
+    assert (
+        files.checksum((tmp_path / "kit.zip").read_bytes())
+        == (tmp_path / "kit.sha256.txt").read_text()
+    )
 
 
 def test_right_results_pass(kit, results, capsys):
