@@ -11,9 +11,10 @@ from lstm_lesson import cli
 from lstm_lesson.interop.kit import check, diagnosis, files, mistakes
 from lstm_lesson.interop.kit.cases import CASES
 
-C = Path(__file__).parents[2] / "ports" / "c" / "lstm.c"
-SOURCE = C.read_text(encoding="utf-8")
+PORTS = Path(__file__).parents[2] / "ports"
+SOURCE = (PORTS / "c" / "lstm.c").read_text(encoding="utf-8")
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
+needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
 
 # Cases that tell the planted mistakes apart, two or three of each kind.
 TELLING = (
@@ -159,6 +160,17 @@ def test_the_c_port_passes_the_whole_kit(tmp_path, capsys, real):
     assert cli.main(["kit", "check", str(tmp_path / "kit"), str(results)]) == 0
     last = capsys.readouterr().out.splitlines()[-1]
     assert re.match(rf"{len(CASES)} of {len(CASES)} pass, 0 fail", last)
+
+
+@needs_node
+def test_the_javascript_port_passes_the_whole_kit(tmp_path, capsys):
+    files.write(tmp_path / "kit", files.committed())
+    (tmp_path / "results").mkdir()
+    command = ["node", PORTS / "js" / "lstm.js", tmp_path / "kit" / "cases", tmp_path / "results"]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    assert cli.main(["kit", "check", str(tmp_path / "kit"), str(tmp_path / "results")]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith(f"{len(CASES)} of {len(CASES)} pass, 0 fail")
 
 
 @needs_gcc
