@@ -12,6 +12,7 @@ import numpy as np
 from lstm_lesson import LSTM, __version__
 from lstm_lesson.experiments import command as experiments
 from lstm_lesson.interop import cases
+from lstm_lesson.interop.kit import command as kit
 
 EXIT = {"PASS": 0, "FAIL": 1, "UNUSABLE": 2}  # verdict: exit code
 CODES = """\
@@ -98,6 +99,7 @@ def _parser() -> _Parser:
     option("files", nargs="+", metavar="FILE", help="test cases to check; - for standard input")
     option("--tolerance", type=float, default=cases.TOLERANCE, help="default %(default)s")
     add(_selftest, "selftest", "show that our LSTM works", SELFTEST, CODES)
+    kit.add_to(groups, raw)
     experiments.add_to(groups, raw)
     return top
 
