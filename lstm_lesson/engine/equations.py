@@ -46,7 +46,7 @@ def lstm(z_i, z_f, z_g, z_o, c_prev):
 def lstm_back(d_h, d_c, i, f, g, o, c, c_prev):
     """Return ``d_z_i, d_z_f, d_z_g, d_z_o, d_c_prev``."""
     tanh_c = tanh(c)
-    # What came as d_c is the way through the next step; the other is through this step's h.
+    # d_c came through the next step; add what comes through h.
     d_c = d_c + d_h * o * tanh_derivative(tanh_c)
     d_z_i = d_c * g * sigmoid_derivative(i)
     d_z_f = d_c * c_prev * sigmoid_derivative(f)
