@@ -7,7 +7,7 @@
 #   make run      every notebook run in place, or one: make run CHAPTER=03
 #   make plots    the pictures of plots/, drawn again
 #   make count    lines of code by room, and the budgets
-#   make bench    speed against PyTorch and against the matrix products alone, kept in results/
+#   make bench    speed against PyTorch, kept in results/
 #   make serve    the built pages on http://127.0.0.1:8000 (another port: make serve PORT=8080)
 #   make lab      the chapters in JupyterLab
 #   make clean    remove what was built (the environment in .venv stays)

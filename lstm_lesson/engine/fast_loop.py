@@ -35,7 +35,7 @@ class Kept(NamedTuple):
 class CompiledLoop:
     """The compiled loop of one cell; the same methods as `lstm_lesson.engine.loop.ArrayLoop`."""
 
-    steps: object  # the two functions above
+    steps: object  # of `compiled_cells`, over time and back
     steps_back: object
     blocks: int  # of rows in a weight matrix
     gates: int  # with the two halves of a GRU's candidate apart

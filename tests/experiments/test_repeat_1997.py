@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from lstm_lesson.experiments.repeat_1997.plain_lstm import HELD, PlainLSTM
 from lstm_lesson.experiments.repeat_1997.rows import Spec1997
 from lstm_lesson.experiments.repeat_1997.settings import SETTINGS
 from lstm_lesson.experiments.repeat_1997.specs import REPEAT_1997
 from lstm_lesson.experiments.repeat_1997.training import Record, batches, run
+from lstm_lesson.experiments.repeat_1997.whole_gradient import HELD, PlainLSTM
 from lstm_lesson.tasks.classics import CLASSICS, classic
 
 SMALL = Spec1997(

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from lstm_lesson.engine.arguments import check_choice
-from lstm_lesson.experiments.repeat_1997.plain_lstm import PlainLSTM
 from lstm_lesson.experiments.repeat_1997.rows import Outcome1997, Spec1997
 from lstm_lesson.experiments.repeat_1997.rule_of_1997 import RuleOf1997
 from lstm_lesson.experiments.repeat_1997.settings import SETTINGS
+from lstm_lesson.experiments.repeat_1997.whole_gradient import PlainLSTM
 from lstm_lesson.tasks.classics import ClassicBatch, classic
 
 LEARNERS = {"1997": RuleOf1997, "Adam": PlainLSTM}  # by `Spec1997.rule`
