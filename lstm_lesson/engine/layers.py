@@ -122,9 +122,8 @@ class LSTM(RecurrentLayer):
         rng=0,
         **options,
     ):
-        sizes = {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}
-        self._build(sizes | options)
-        self._draw(weight_init, recurrent_init, rng)
+        init = {"weight_init": weight_init, "recurrent_init": recurrent_init, "rng": rng}
+        super().__init__(input_size, hidden_size, num_layers, **init, **options)
         forget_bias = check_number("forget_bias", forget_bias)
         for name, p in self._params.items():
             if name.startswith("bias"):
@@ -190,21 +189,6 @@ class GRU(RecurrentLayer):
     GATES = 3
     OPTIONS = GRUOptions
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        *,
-        weight_init="xavier_uniform",
-        recurrent_init="orthogonal",
-        rng=0,
-        **options,
-    ):
-        sizes = {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}
-        self._build(sizes | options)
-        self._draw(weight_init, recurrent_init, rng)
-
     def _extra_shapes(self):
         return {"bias_hn": (self.hidden_size,)} if self.bias and self.reset_after else {}
 
@@ -234,7 +218,6 @@ class RNN(RecurrentLayer):
 
     GATES = 1
     OPTIONS = RNNOptions
-    __init__ = GRU.__init__
 
     @functools.cached_property
     def cell(self):

@@ -76,13 +76,15 @@ class RecurrentLayer(Layer):
     OPTIONS = RecurrentOptions
     SIZES = ("input_size", "hidden_size")
 
-    def _draw(self, weight_init, recurrent_init, rng) -> None:
-        """Draw the initial values, gate by gate, in the order of the parameters."""
-        draw = {
-            "weight_ih": _initializer("weight_init", weight_init),
-            "weight_hh": _initializer("recurrent_init", recurrent_init),
-        }
-        draw["weight_hr"] = draw["weight_ih"]
+    def __init__(
+        self, input_size: int, hidden_size: int, num_layers: int = 1, *,
+        weight_init="xavier_uniform", recurrent_init="orthogonal", rng=0, **options,
+    ):  # fmt: skip
+        sizes = {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}
+        self._build(sizes | options)
+        by_input = _initializer("weight_init", weight_init)
+        draw = {"weight_ih": by_input, "weight_hr": by_input}
+        draw["weight_hh"] = _initializer("recurrent_init", recurrent_init)
         rng = check_rng(rng)
         self._params = {}
         for name, shape in self._shapes().items():
