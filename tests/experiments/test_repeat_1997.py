@@ -11,7 +11,7 @@ from lstm_lesson.experiments.repeat_1997.rows import Spec1997
 from lstm_lesson.experiments.repeat_1997.settings import SETTINGS
 from lstm_lesson.experiments.repeat_1997.specs import REPEAT_1997
 from lstm_lesson.experiments.repeat_1997.training import Record, batches, run
-from lstm_lesson.experiments.repeat_1997.whole_gradient import HELD, PlainLSTM
+from lstm_lesson.experiments.repeat_1997.whole_gradient import HELD, WholeGradient
 from lstm_lesson.tasks.classics import CLASSICS, classic
 
 SMALL = Spec1997(
@@ -25,7 +25,7 @@ ALONE = SMALL._replace(rule="1997", cell="one cell", hidden_size=1, batch_size=1
 def drawn(spec, N=1, seed=1):
     """Return a network and N sequences."""
     rng = np.random.default_rng(seed)
-    return PlainLSTM(spec, rng), classic(spec.task).sample(rng, N, spec.T)
+    return WholeGradient(spec, rng), classic(spec.task).sample(rng, N, spec.T)
 
 
 # ---- The cell of 1997 as a plain one, against a literal version in PyTorch ----
@@ -167,15 +167,15 @@ def test_a_run_ends_where_the_rule_is_met_and_not_before():
 
 
 def test_a_fixed_set_is_learned_from_and_another_must_be_right_as_well(monkeypatch):
-    learned, predicted, learn = [], [], PlainLSTM.learn
+    learned, predicted, learn = [], [], WholeGradient.learn
 
     def right(net, batch):
         predicted.append(batch)
         return batch.legal / 2
 
     monkeypatch.setattr(Record, "meets_rule", True)
-    monkeypatch.setattr(PlainLSTM, "predict", right)
-    monkeypatch.setattr(PlainLSTM, "learn", lambda *a: learned.append(a[1]) or learn(*a))
+    monkeypatch.setattr(WholeGradient, "predict", right)
+    monkeypatch.setattr(WholeGradient, "learn", lambda *a: learned.append(a[1]) or learn(*a))
     outcome = run(SMALL._replace(task="embedded_reber", T=10, batch_size=8))
     assert (outcome.solved, outcome.sequences) == (True, 256)
     first, second, *_ = ({x.tobytes() for x in _strings(batch)} for batch in predicted)

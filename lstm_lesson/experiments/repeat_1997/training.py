@@ -1,7 +1,7 @@
 """One run: a network of 1997 or of today learns a task of the papers, and is tested.
 
-A run is a way to learn, `RuleOf1997` or `PlainLSTM`, fed by data that are always new, of a fixed
-set, or of streams, and a record of how the last sequences went.
+A run is a way to learn, `RuleOf1997` or `WholeGradient`, fed by data that are always new, of a
+fixed set, or of streams, and a record of how the last sequences went.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from lstm_lesson.engine.arguments import check_choice
 from lstm_lesson.experiments.repeat_1997.rows import Outcome1997, Spec1997
 from lstm_lesson.experiments.repeat_1997.rule_of_1997 import RuleOf1997
 from lstm_lesson.experiments.repeat_1997.settings import SETTINGS
-from lstm_lesson.experiments.repeat_1997.whole_gradient import PlainLSTM
+from lstm_lesson.experiments.repeat_1997.whole_gradient import WholeGradient
 from lstm_lesson.tasks.classics import ClassicBatch, classic
 
-LEARNERS = {"1997": RuleOf1997, "Adam": PlainLSTM}  # by `Spec1997.rule`
+LEARNERS = {"1997": RuleOf1997, "Adam": WholeGradient}  # by `Spec1997.rule`
 DRAWN = 64  # sequences drawn at once
 PIECE = 50  # steps of a stream between two updates, where the gradient is cut, too
 PIECES = 20  # of a stream in training; then another begins, from a state of zeros
@@ -151,7 +151,7 @@ def test_on_sequences(net, spec: Spec1997, rng) -> Tested:
 # ---- Streams ----
 
 
-def train_on_streams(net: PlainLSTM, spec: Spec1997, rng, record: Record) -> tuple[str, int]:
+def train_on_streams(net: WholeGradient, spec: Spec1997, rng, record: Record) -> tuple[str, int]:
     """Train on pieces of streams, the state carried from each to the next; return the status, 0."""
     task = classic(spec.task)
     for step in range(spec.steps):
@@ -166,7 +166,7 @@ def train_on_streams(net: PlainLSTM, spec: Spec1997, rng, record: Record) -> tup
     return "ok", 0
 
 
-def test_on_streams(net: PlainLSTM, spec: Spec1997, rng) -> Tested:
+def test_on_streams(net: WholeGradient, spec: Spec1997, rng) -> Tested:
     """Test on long streams, each up to its first error."""
     task, tested = classic(spec.task), SETTINGS[spec.task].tested
     streams = task.sample(rng, tested, STREAM)

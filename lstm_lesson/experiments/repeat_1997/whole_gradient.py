@@ -23,7 +23,7 @@ HELD = 1000.0  # bias that holds a gate at 1, to the last digit
 CLIP = 1.0  # bound of the gradient's norm
 
 
-class PlainLSTM:
+class WholeGradient:
     """An LSTM, a linear head that reads it, and Adam.
 
     The 1997 cell has ``g(z) = 2 tanh(z / 2)`` and ``h(c) = tanh(c / 2)``. Halve the weights of the
