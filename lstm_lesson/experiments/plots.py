@@ -17,6 +17,7 @@ from lstm_lesson.experiments.runs import CURVE
 from lstm_lesson.experiments.specs import experiment
 from lstm_lesson.experiments.statistics import Arm, Interval, arms, median
 from lstm_lesson.experiments.watch_the_gates import WATCH_THE_GATES
+from lstm_lesson.figures.dots import row_of_dots
 
 # Of an arm, or of all that begin with its first word.
 INKS = {"LSTM": "#000000", "GRU": "#0072B2", "RNN": "#D55E00", "LSTM, chrono": "#009E73"}
@@ -49,9 +50,8 @@ def losses(ax: Axes, group: Sequence[Arm]) -> Axes:
     for row, arm in enumerate(group):
         values, ink = arm.values("test_loss"), arm_look(arm.arm)["color"]
         failed = arm.values("status") == "diverged"
-        ax.plot(values[~failed], np.full((~failed).sum(), row), "o", ms=4, mew=0, alpha=0.5, c=ink)
         middle = arm.median("test_loss").value
-        ax.plot(middle, row, "|", ms=13, mew=2, color=ink)
+        row_of_dots(ax, row, values[~failed], color=ink, middle=middle, bar=ink, height=13, ms=4)
         for _ in values[failed]:
             ax.plot(1, row, "x", color=ink, transform=ax.get_yaxis_transform(), clip_on=False)
     ax.set(xscale="log", ylim=(len(group) - 0.4, -0.6))
@@ -68,13 +68,11 @@ def until_solved(ax: Axes, group: Sequence[Arm]) -> Axes:
     for row, arm in enumerate(group):
         budget = max(spec.steps * spec.batch_size for spec in arm.specs)
         seen, solved = arm.values("sequences"), arm.values("solved")
-        look = {"color": figures.COLOURS["i"], "alpha": 0.5, "mew": 0}
-        ax.plot(seen[solved], np.full(solved.sum(), row), "o", **look)
+        middle = np.median(np.where(solved, seen, np.inf))
+        ink = figures.COLOURS["i"]
+        row_of_dots(ax, row, seen[solved], color=ink, middle=middle, height=14)
         place = 1.15 * budget * np.linspace(1, 1.3, len(seen))[: (~solved).sum()]
         ax.plot(place, np.full(len(place), row), "x", color=figures.COLOURS["f"])
-        middle = np.median(np.where(solved, seen, np.inf))
-        if np.isfinite(middle):
-            ax.plot(middle, row, "k|", ms=14, mew=2)
     ax.set_yticks(range(len(group)), [arm.arm for arm in group])
     ax.set(xscale="log", ylim=(len(group) - 0.4, -0.6))
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

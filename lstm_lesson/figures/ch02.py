@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from lstm_lesson.figures.dots import row_of_dots
 from lstm_lesson.figures.look import COLOURS, label_end
 
 
@@ -58,8 +59,7 @@ def rate_strips(
     for row, (name, strips_of_row) in enumerate(rows.items()):
         for column, (label, values) in enumerate(strips_of_row.items()):
             y, ink = row + 0.26 * (column - 1), inks[column]
-            ax.plot(values, np.full(len(values), y), "o", ms=2.5, mew=0, alpha=0.4, color=ink)
-            ax.plot(np.median(values), y, "|", ms=11, mew=2, color=ink)
+            row_of_dots(ax, y, values, color=ink, bar=ink, ms=2.5, alpha=0.4)
             if name in labelled:
                 end = (np.min(values) - 0.02, y)
                 ax.annotate(label, end, color=ink, ha="right", va="center", size=8.5)

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
+from lstm_lesson.figures.dots import row_of_dots
 from lstm_lesson.figures.lines import band
 from lstm_lesson.figures.look import COLOURS
 
@@ -25,8 +26,7 @@ def outcomes(ax: Axes, rows: Mapping[str, np.ndarray], label: str, *, trivial: f
     """
     ax.axvline(trivial, color="#888888", linestyle="--", linewidth=1.2)
     for n, values in enumerate(rows.values()):
-        ax.plot(values, np.full(len(values), n), "o", color=COLOURS["i"], alpha=0.45, mew=0)
-        ax.plot(np.median(values), n, "|", color="#000000", markersize=16, mew=2)
+        row_of_dots(ax, n, values, color=COLOURS["i"], height=16, alpha=0.45)
     ax.set_yticks(range(len(rows)), rows)
     ax.set(xscale="log", ylim=(len(rows) - 0.5, -0.5), xlabel=f"{label}; dashed: sees nothing")
     low, high = ax.get_xlim()

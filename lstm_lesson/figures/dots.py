@@ -10,6 +10,41 @@ from matplotlib.axes import Axes
 from lstm_lesson.figures.look import COLOURS
 
 
+def row_of_dots(
+    ax: Axes,
+    y: float,
+    values: np.ndarray,
+    *,
+    color: str,
+    middle: float | None = None,
+    bar: str = "#000000",
+    height: float = 11.0,
+    share: float | None = None,
+    **look,
+) -> Axes:
+    """Draw one row: a dot for every run, and a bar at their median; return the axes.
+
+    Parameters
+    ----------
+    ax : axes to draw in.
+    y : the height of the row.
+    values : (seeds,), where the dots are.
+    color : of the dots.
+    middle : where the bar is, by default the median of `values`; none is drawn at infinity.
+    bar : the colour of the bar.
+    height : of the bar, in points.
+    share : instead of that, the part of the distance between rows that the bar covers, under dots.
+    look : what else to give the dots, such as ``ms`` (their size) and ``alpha``.
+    """
+    middle = np.median(values) if middle is None else middle
+    ax.plot(values, np.full(len(values), y), "o", **{"color": color, "alpha": 0.5, "mew": 0} | look)
+    if share is not None:
+        ax.vlines(middle, y - share / 2, y + share / 2, color=bar, linewidth=2)
+    elif np.isfinite(middle):
+        ax.plot(middle, y, "|", color=bar, ms=height, mew=2)
+    return ax
+
+
 def scores_by_name(ax: Axes, scores: Mapping[str, np.ndarray], level: float) -> Axes:
     """Draw the scores of several arms as dots, a row an arm, on a logarithmic axis.
 
@@ -21,12 +56,10 @@ def scores_by_name(ax: Axes, scores: Mapping[str, np.ndarray], level: float) -> 
     level : where to draw a dotted line, such as the score of a trivial predictor.
     """
     rows = np.arange(len(scores))
-    medians = [np.median(values) for values in scores.values()]
     for row, values in zip(rows, scores.values(), strict=True):
-        color = COLOURS["f"] if row else "#888888"
-        ax.plot(values, np.full(len(values), row), "o", color=color, alpha=0.5, markeredgewidth=0)
-    ax.vlines(medians, rows - 0.35, rows + 0.35, color="#000000", linewidth=2)
-    ax.axvline(medians[0], color="#888888", linestyle="--", linewidth=1)
+        row_of_dots(ax, row, values, color=COLOURS["f"] if row else "#888888", share=0.7)
+    first = np.median(next(iter(scores.values())))
+    ax.axvline(first, color="#888888", linestyle="--", linewidth=1)
     ax.axvline(level, color="#333333", linestyle=":", linewidth=1)
     ax.set(xscale="log", ylim=(len(rows) - 0.4, -0.6))
     ax.set_yticks(rows, scores)
@@ -57,8 +90,7 @@ def dots_and_rings(
             ink = inks[column]
             rings = {"mfc": "none", "mec": "#777777", "mew": 0.7, "ms": 4.5}
             ax.plot(untrained, np.full(len(untrained), y), "o", **rings)
-            ax.plot(trained, np.full(len(trained), y), "o", ms=4.5, mew=0, alpha=0.6, color=ink)
-            ax.plot(np.median(trained), y, "|", ms=11, mew=2, color="#000000")
+            row_of_dots(ax, y, trained, color=ink, alpha=0.6)
             ticks[y] = label if column else f"{name.replace('_', ' ')}, {label}".removesuffix(", ")
         if row:
             ax.axhline(row - 0.5, color="#BBBBBB", linewidth=0.8)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from lstm_lesson import figures
+from lstm_lesson.figures.dots import row_of_dots
 
 
 def test_to_png_closes_the_figure(ax):
@@ -74,3 +75,16 @@ def test_text_map_shows_every_character_and_scales_each_unit():
     assert [label.get_text() for label in axes[1].get_xticklabels()] == ["a", "·", "b"]
     (image,) = axes[1].images
     np.testing.assert_array_equal(image.get_array(), [[0.5, -1.0, 0.25], [1.0, 0.0, 0.5]])
+
+
+def test_row_of_dots_draws_every_run_and_a_bar_at_the_median(ax):
+    values = np.array([3.0, 1.0, 7.0])
+    assert row_of_dots(ax, 2, values, color="#0072B2") is ax
+    dots, bar = ax.lines
+    np.testing.assert_array_equal(dots.get_xydata(), [[3, 2], [1, 2], [7, 2]])
+    np.testing.assert_array_equal(bar.get_xydata(), [[3, 2]])
+    # A bar that is told where to be; in the units of the rows; none at infinity.
+    row_of_dots(ax, 0, values, color="#0072B2", middle=5.0, share=0.6)
+    np.testing.assert_allclose(ax.collections[0].get_segments(), [[[5, -0.3], [5, 0.3]]])
+    row_of_dots(ax, 1, values[:0], color="#0072B2", middle=np.inf)
+    assert len(ax.lines) == 4
