@@ -96,6 +96,8 @@ def code_violations(cells) -> list[str]:
         # nbval compares what is there: an output that was stripped is compared with nothing.
         if re.search(r"^(?:print\(|plt\.show\(|display\()", source, re.M) and not cell["outputs"]:
             found.append(f"{where}: prints or shows something, and has no output")
+        if re.search(r"\bmyst_nb\b|['\"]\.\./", source):
+            found.append(f"{where}: asks for more than the package, which a reader has alone")
     return found
 
 
@@ -293,6 +295,8 @@ BREAKS = {
     ),
     "empty cell": (set_source(5, " \n"), "empty code cell"),
     "long cell": (set_source(5, "x = 1\n" * 41), "more than 40 lines"),
+    "Sphinx in the kernel": (set_source(5, "from myst_nb import glue\nprint(1)"), "the package"),
+    "file beside the clone": (set_source(5, 'print(open("../README.md"))'), "the package"),
     "wide line": (set_source(5, f"print(1){'  # one':>{WIDTH}}"), "characters"),
     "path": (set_output("saved /home/ann/run.csv"), "absolute path"),
     "Windows path": (set_output(r"saved C:\run.csv"), "absolute path"),

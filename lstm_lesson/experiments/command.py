@@ -71,7 +71,7 @@ def _list(args) -> int:
     for experiment in EXPERIMENTS.values():
         specs, store = experiment.specs, experiment.store(args.folder)
         stored = store.rows().keys() & set(specs)
-        seconds = {spec: machine.seconds for spec, machine in store.seconds().items()}
+        seconds = {spec: machine.seconds for spec, machine in store.machines().items()}
         # As measured; a run that is missing takes as long as the others, or as was estimated.
         mean = experiment.minutes * 60 * 2 / len(specs)
         mean = sum(seconds.values()) / len(seconds) if seconds else mean

@@ -132,7 +132,7 @@ def bits_recalled(arm: Arm) -> Interval:
     return median(words * (arm.T + 20) / math.log(2))
 
 
-def lstm_vs_rnn_comparison(folder) -> plt.Figure:
+def lstm_vs_rnn_comparison(folder=None) -> plt.Figure:
     """Return the figure of ``lstm_against_rnn``: every run, a panel a task."""
     rows = arms(experiment("lstm_against_rnn").store(folder).rows())
     places = list(dict.fromkeys(key[1:] for key in rows))
@@ -144,7 +144,7 @@ def lstm_vs_rnn_comparison(folder) -> plt.Figure:
     return figure
 
 
-def training_dynamics(folder) -> plt.Figure:
+def training_dynamics(folder=None) -> plt.Figure:
     """Return the figure of how runs of ``lstm_against_rnn`` learn, and a GRU with another start."""
     rows = arms(experiment("lstm_against_rnn").store(folder).rows())
     rows |= arms(experiment("second_chance").store(folder).rows())
@@ -156,7 +156,7 @@ def training_dynamics(folder) -> plt.Figure:
     return figure
 
 
-def sequence_length_analysis(folder) -> plt.Figure:
+def sequence_length_analysis(folder=None) -> plt.Figure:
     """Return the figure of ``stretch_the_lag``: the share of runs that solve a task, by lag."""
     rows = arms(experiment("stretch_the_lag").store(folder).rows())
     tasks = [task for task in dict.fromkeys(key[1] for key in rows) if task != "copy"]
@@ -169,7 +169,7 @@ def sequence_length_analysis(folder) -> plt.Figure:
     return figure
 
 
-def memory_capacity(folder) -> plt.Figure:
+def memory_capacity(folder=None) -> plt.Figure:
     """Return the figure of ``stretch_the_lag``'s copy task: bits given back, by lag."""
     rows = arms(experiment("stretch_the_lag").store(folder).rows())
     lines = _by_lag(rows, "copy", bits_recalled)
@@ -190,7 +190,7 @@ def _by_lag(rows: Mapping, task: str, estimate: Callable) -> dict[str, dict[int,
     return lines
 
 
-def means_of_gates(folder) -> plt.Figure:
+def means_of_gates(folder=None) -> plt.Figure:
     """Draw the mean of each gate on four tasks, of trained and of untrained networks."""
     figure, axes = plt.subplots(3, 1, figsize=(5, 7), sharex=True)
     for ax, key in zip(axes, "ifo", strict=True):
@@ -200,7 +200,7 @@ def means_of_gates(folder) -> plt.Figure:
     return figure
 
 
-def correlations_of_gates(folder) -> plt.Figure:
+def correlations_of_gates(folder=None) -> plt.Figure:
     """Draw two correlations of gates on four tasks, read in three ways each."""
     figure, axes = plt.subplots(2, 1, figsize=(5, 7), sharex=True)
     titles = {"i_input": "input gate and important input", "f_i": "forget gate and input gate"}

@@ -44,7 +44,7 @@ class Store:
 
     def __init__(self, folder, name: str, spec: type, outcome: type):
         self.path = Path(folder) / f"{name}.csv"
-        self.machines = Path(folder) / f"{name}.machines.csv"
+        self.machines_path = Path(folder) / f"{name}.machines.csv"
         self.spec, self.outcome = spec, outcome
 
     def rows(self) -> dict:
@@ -61,12 +61,12 @@ class Store:
             rows[spec] = outcome
         return rows
 
-    def seconds(self) -> dict:
+    def machines(self) -> dict:
         """Return the `Machine` of each spec that is stored; of a run that was made again, the last.
 
         Raises ValueError as `rows` does.
         """
-        return {spec: machine for _, spec, machine in _read(self.machines, self.spec, Machine)}
+        return {spec: machine for _, spec, machine in _read(self.machines_path, self.spec, Machine)}
 
     def lock(self) -> FileLock:
         """Return a lock that one writer at a time can hold, also when another is killed."""
@@ -80,7 +80,7 @@ class Store:
         isn't the beginning of one row: nothing is written or cut off then.
         """
         machine = Machine(round(seconds, 2), *_here())
-        rows = [(self.machines, machine), (self.path, outcome)]
+        rows = [(self.machines_path, machine), (self.path, outcome)]
         lines = [_row(spec, values) for _, values in rows]
         for (path, values), line in zip(rows, lines, strict=True):
             _append(path, line, type(spec), type(values))
@@ -92,7 +92,10 @@ class Store:
         that is in order is left alone, and so are both if something in them isn't a row.
         """
         place = {spec: n for n, spec in enumerate(specs)}
-        files = (self.path, self.outcome, self.rows()), (self.machines, Machine, self.seconds())
+        files = (
+            (self.path, self.outcome, self.rows()),
+            (self.machines_path, Machine, self.machines()),
+        )
         for path, columns, rows in files:
             ordered = sorted(rows, key=lambda spec: place.get(spec, len(place)))
             head = _line((*self.spec._fields, *columns._fields))

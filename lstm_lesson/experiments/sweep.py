@@ -9,6 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from tqdm import tqdm
@@ -32,8 +33,12 @@ class Experiment(NamedTuple):
     minutes: float  # on two cores, about; used until seconds are stored
     long_lag: float = float("inf")  # runs with this lag or a longer one can be left out of a rerun
 
-    def store(self, folder) -> Store:
-        """Return its rows in a folder."""
+    def store(self, folder=None) -> Store:
+        """Return its rows in a folder, by default those that come with the book.
+
+        Raises FileNotFoundError if they didn't come along.
+        """
+        folder = rows_of_the_book() if folder is None else folder
         return Store(folder, self.name, type(self.specs[0]), self.outcome)
 
     def chosen(
@@ -59,6 +64,21 @@ class Experiment(NamedTuple):
             wanted = f"seeds {sorted(seeds)} and {[*only, *(['a short lag'] if short else [])]}"
             raise ValueError(f"{self.name}: no run has {wanted}")
         return specs
+
+
+def rows_of_the_book() -> Path:
+    """Return the folder of the committed rows: inside an installed package, beside it in a clone.
+
+    Raises FileNotFoundError if there is neither.
+    """
+    package = Path(__file__).parents[1]
+    for folder in (package / "results", package.parent / "results"):
+        if any(folder.glob("*.machines.csv")):
+            return folder
+    raise FileNotFoundError(
+        f"the measured rows of the book are missing beside {package}: install its wheel, which "
+        "has them, or name a folder that does"
+    )
 
 
 def sweep(

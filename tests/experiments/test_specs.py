@@ -34,7 +34,7 @@ def test_committed_rows_are_of_the_specification_and_complete(name):
     stored = one.store(ROOT / "results")
     # One that nobody has run yet has none; of one that was begun, all are there.
     assert list(stored.rows()) in ([], list(one.specs))
-    assert list(stored.seconds()) == list(stored.rows())
+    assert list(stored.machines()) == list(stored.rows())
 
 
 # ---- Rows that are made again ----
@@ -51,7 +51,7 @@ RUNS = [name for name, one in EXPERIMENTS.items() if one.outcome is Outcome]
 def sample(one):
     """Return rows to make again, each with the ten of its setting: the cheapest of each kind."""
     store = one.store(ROOT / "results")
-    rows, machines = store.rows(), store.seconds()
+    rows, machines = store.rows(), store.machines()
     settings, found = defaultdict(list), {}
     for spec in sorted(rows, key=lambda spec: machines[spec].seconds):
         settings[spec._replace(seed=0)].append(spec)

@@ -40,7 +40,7 @@ def without_waiting_for_the_disk():
 def whole(tmp_path_factory):
     """The bytes of both files of a store with some rows."""
     store = filled(tmp_path_factory.mktemp("whole") / "rows")
-    return store.path.read_bytes(), store.machines.read_bytes()
+    return store.path.read_bytes(), store.machines_path.read_bytes()
 
 
 def test_what_is_appended_is_read_back(tmp_path):
@@ -50,7 +50,7 @@ def test_what_is_appended_is_read_back(tmp_path):
     for spec, outcome in rows.items():
         store.append(spec, outcome, 1.234)
     assert store.rows() == rows
-    machine = store.seconds()[COINS.specs[0]]
+    machine = store.machines()[COINS.specs[0]]
     assert (machine.seconds, machine.numpy) == (1.23, np.__version__)
 
 
@@ -66,14 +66,14 @@ def test_any_text_comes_back_or_is_refused_before_anything_is_written(
     tmp_path_factory, note, value
 ):
     store = filled(tmp_path_factory.getbasetemp() / "text", 1)
-    before = store.path.read_bytes(), store.machines.read_bytes()
+    before = store.path.read_bytes(), store.machines_path.read_bytes()
     outcome = Fell(value, True, note)
     try:
         store.append(COINS.specs[1], outcome, 1.0)
     except ValueError as error:
         assert "can't be stored as a row: Toss(" in str(error)
         assert "\n" in note or len(note) > 131_072 or not note.isprintable()
-        assert (store.path.read_bytes(), store.machines.read_bytes()) == before
+        assert (store.path.read_bytes(), store.machines_path.read_bytes()) == before
     else:
         assert store.rows()[COINS.specs[1]] == outcome
         store.tidy(COINS.specs)
@@ -85,7 +85,7 @@ def test_a_half_row_is_dropped_and_the_next_one_takes_its_place(tmp_path, whole,
     store = coins(tmp_path)
     last = whole[0][:-1].rfind(b"\n") + 1
     cut = min(cut, len(whole[0]) - last)
-    for path, data in zip((store.path, store.machines), whole, strict=True):
+    for path, data in zip((store.path, store.machines_path), whole, strict=True):
         path.write_bytes(data[: len(data) - cut])
     assert list(store.rows()) == list(COINS.specs[: ROWS - 1])
     spec = COINS.specs[ROWS - 1]
@@ -233,7 +233,7 @@ def test_rows_are_put_in_the_order_of_the_specification(tmp_path):
     for seed in (2, 0, 1):
         store.append(COINS.specs[seed], fell(COINS.specs[seed]), 1.0)
     store.tidy(COINS.specs)
-    assert list(store.rows()) == list(store.seconds()) == list(COINS.specs[:3])
+    assert list(store.rows()) == list(store.machines()) == list(COINS.specs[:3])
     assert {path.suffix for path in tmp_path.iterdir()} == {".csv"}
 
 
@@ -243,10 +243,10 @@ def test_of_a_run_that_was_made_again_the_last_machine_counts(tmp_path):
     rows = store.path.read_bytes()
     store.append(COINS.specs[1], fell(COINS.specs[1]), 5.0)
     store.path.write_bytes(rows)
-    assert store.seconds()[COINS.specs[1]].seconds == 5.0
+    assert store.machines()[COINS.specs[1]].seconds == 5.0
     store.tidy(COINS.specs)
-    assert [machine.seconds for machine in store.seconds().values()] == [1.0, 5.0]
-    assert store.machines.read_bytes().count(b"\n") == 3
+    assert [machine.seconds for machine in store.machines().values()] == [1.0, 5.0]
+    assert store.machines_path.read_bytes().count(b"\n") == 3
 
 
 def test_files_in_order_are_left_alone_and_others_replaced_in_one_move(tmp_path, monkeypatch):

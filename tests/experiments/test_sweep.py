@@ -108,7 +108,7 @@ def test_a_sweep_killed_before_it_could_put_its_rows_in_order_is_put_right(undis
         store.append(spec, toss(spec), 1.0)
     assert sweep(COINS, tmp_path) == 0
     assert store.path.read_bytes() == undisturbed.path.read_bytes()
-    assert list(store.seconds()) == list(COINS.specs)
+    assert list(store.machines()) == list(COINS.specs)
 
 
 @pytest.mark.slow
