@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,27 +35,42 @@ class Kept(NamedTuple):
 
 
 def save(path, arrays: dict[str, np.ndarray], options: dict) -> None:
-    """Write arrays and JSON-able options to `path`, with a digest of both.
+    """Write arrays and JSON-able options to `path`, whole or not at all, with a digest of both.
 
-    The file is first written beside its place and then moved there, so that whatever happens there
-    is the old file or the new one and never a part. Raises OSError that names `path`.
+    Raises OSError that names `path`, as `write_whole` does.
     """
     from lstm_lesson import __version__
 
-    path = Path(path)
     arrays = {k: np.asarray(a, a.dtype.newbyteorder("="), order="C") for k, a in arrays.items()}
     text = json.dumps(options, sort_keys=True, allow_nan=False)
     about = json.dumps({"format": FORMAT, "release": __version__})
     data = to_bytes(arrays, {KEY: text, ABOUT: about, DIGEST: _digest(arrays, text + about)})
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path}: there is no folder {path.parent}")
-    temporary = path.with_name(f".{uuid.uuid4().hex}.part")  # short, whatever the name is
+    write_whole(path, data)
+
+
+def write_whole(path, data: bytes) -> None:
+    """Write bytes to `path`, so that whatever happens there is the old file or the new one.
+
+    They are first written into a file beside it, which is then moved there. A symbolic link stays
+    one, and a file that is replaced keeps its rights. Raises OSError that names `path` if it can't
+    be written, or if it is something else than a file: moving onto a device would replace that.
+    """
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        why = "No such file or directory; there is no folder"
+        raise FileNotFoundError(f"{path}: {why} {Path(path).parent}")
+    device = os.path.abspath(path).startswith(("/dev/", "/proc/"))  # whatever it leads to
+    if device or (target.exists() and not target.is_file()):
+        raise OSError(f"{path}: not a regular file")
+    temporary = target.with_name(f".{uuid.uuid4().hex}.part")  # short, whatever the name is
     try:
         with open(temporary, "xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        if target.exists():
+            shutil.copymode(target, temporary)
+        os.replace(temporary, target)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno:

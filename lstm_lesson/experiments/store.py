@@ -20,6 +20,8 @@ from typing import NamedTuple, get_type_hints
 
 from filelock import FileLock, Timeout
 
+from lstm_lesson.engine.files import write_whole
+
 
 class Machine(NamedTuple):
     """What a run ran on, and how long it took."""
@@ -102,12 +104,7 @@ class Store:
             data = (head + "".join(_line((*spec, *rows[spec])) for spec in ordered)).encode()
             if not rows or path.read_bytes() == data:
                 continue
-            temporary = path.with_suffix(".part")
-            with open(temporary, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
+            write_whole(path, data)
 
 
 def _line(values) -> str:

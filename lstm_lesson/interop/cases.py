@@ -8,11 +8,8 @@ from __future__ import annotations
 import json
 import math
 import os
-import shutil
 import sys
-import tempfile
 from collections import Counter
-from pathlib import Path
 from reprlib import repr as show  # short, on one line, whatever JSON held
 from typing import NamedTuple
 
@@ -20,6 +17,7 @@ import numpy as np
 
 from lstm_lesson.engine.arguments import check_choice, check_number
 from lstm_lesson.engine.equations import LSTMState
+from lstm_lesson.engine.files import write_whole
 from lstm_lesson.engine.plain_lstm import lstm_backward, lstm_forward
 
 FORMAT = """\
@@ -122,19 +120,10 @@ def write(path, case: dict[str, object]) -> None:
     if is_stdout(path):
         print(text, end="", flush=True)
         return
-    target = Path(os.path.realpath(path))
-    device = os.path.abspath(path).startswith(("/dev/", "/proc/"))  # whatever it leads to
-    if device or (target.exists() and not target.is_file()):
-        raise CaseError(f"{path}: not a regular file")  # moving onto a device would replace it
     try:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".case") as folder:
-            part = Path(folder, "part")
-            part.write_text(text, encoding="utf-8")
-            if target.exists():
-                shutil.copymode(target, part)
-            os.replace(part, target)
+        write_whole(path, text.encode())
     except OSError as error:
-        raise CaseError(f"{path}: {error.strerror}") from error
+        raise CaseError(f"{path}: {error.strerror}" if error.strerror else str(error)) from error
 
 
 def read(path) -> tuple[dict[str, np.ndarray], str | None]:

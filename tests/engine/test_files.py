@@ -411,3 +411,17 @@ def test_an_error_names_the_folder_or_the_file_and_no_part(path, name):
     if "/" in name:
         assert f"there is no folder {path.parent / name.split('/')[0]}" in str(error.value)
     assert os.listdir(path.parent) == ["here"]
+
+
+def test_bytes_are_written_whole_and_nothing_but_a_file_is_replaced(tmp_path):
+    path, link = tmp_path / "rows.csv", tmp_path / "link.csv"
+    files.write_whole(path, b"first")
+    path.chmod(0o640)
+    link.symlink_to(path)
+    files.write_whole(link, b"second")
+    assert path.read_bytes() == b"second"
+    assert link.is_symlink() and path.stat().st_mode & 0o777 == 0o640
+    for place in (tmp_path, "/dev/stdout", "/dev/null"):
+        with pytest.raises(OSError, match="not a regular file"):
+            files.write_whole(place, b"third")
+    assert sorted(os.listdir(tmp_path)) == ["link.csv", "rows.csv"]
