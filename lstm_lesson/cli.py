@@ -11,7 +11,7 @@ import numpy as np
 
 from lstm_lesson import LSTM, __version__
 from lstm_lesson.experiments import command as experiments
-from lstm_lesson.interop import cases
+from lstm_lesson.interop import case_weights, cases
 from lstm_lesson.interop.kit import command as kit
 
 EXIT = {"PASS": 0, "FAIL": 1, "UNUSABLE": 2}  # verdict: exit code
@@ -28,17 +28,22 @@ run your LSTM on it and compare. Or write your own results into such a file and 
 GENERATE = """\
 Run torch.nn.LSTM on random numbers; write them, exact float32 numbers, to a JSON file with what
 comes out, computed from them in float64. The same seed gives the same file. Needs PyTorch.
+With --from, the weights are those of the LSTM in a safetensors file or in a state_dict saved by
+PyTorch, and input and hidden size are theirs.
 
-  lstm-lesson case generate --seq-length 20 --seed 7 --gradients sum --output case.json"""
+  lstm-lesson case generate --seq-length 20 --seed 7 --gradients sum --output case.json
+  lstm-lesson case generate --from model.safetensors --prefix encoder.lstm --output case.json"""
 CHECK = f"""\
 Run lstm_lesson's LSTM on each file, in float64, and print one line a file: PASS or FAIL with the
 largest absolute differences from what is expected, against the tolerance, or UNUSABLE and why.
+A failure says where it starts, and names the known mistakes that give the same numbers.
 At most {cases.MAX_BYTES:,} bytes, and {cases.MAX_NUMBERS:,} numbers from input to expected_out.
 
   lstm-lesson case check --tolerance 1e-6 --json results/*.json"""
 SELFTEST = """\
 Show that lstm_lesson's LSTM does what an LSTM must, and measure it: its output is not zero after
 one step, changes along a sequence of one repeated input, and differs between members of a batch."""
+DEFAULTS = dict(zip((*cases.SIZES, "seed"), (5, 8, 2, 3, 42), strict=True))
 LEAST = 1e-3  # what counts as a difference; rounding is some 1e-8
 
 
@@ -89,11 +94,14 @@ def _parser() -> _Parser:
         return parser.add_argument
 
     option = add(_generate, "generate", "write a test case", GENERATE, FORMAT)
-    for name, default in zip((*cases.SIZES, "seed"), (5, 8, 2, 3, 42), strict=True):
-        option(f"--{name.replace('_', '-')}", type=int, default=default, help="default %(default)s")
+    for name, default in DEFAULTS.items():
+        option(f"--{name.replace('_', '-')}", type=int, help=f"default {default}")
     option("--output", default="pytorch_lstm_test.json", metavar="FILE",
            help="- for standard output; default %(default)s")  # fmt: skip
+    option("--force", action="store_true", help="replace the file if it is there")
     option("--gradients", choices=cases.LOSSES, help="write the gradients of this loss, too")
+    option("--from", dest="weights", metavar="FILE", help="take the weights of an LSTM of yours")
+    option("--prefix", help="what stands before its names in FILE, where there are several")
 
     option = add(_check, "check", "compare our LSTM with test cases", CHECK, FORMAT)
     option("files", nargs="+", metavar="FILE", help="test cases to check; - for standard input")
@@ -105,12 +113,28 @@ def _parser() -> _Parser:
 
 
 def _generate(args) -> int:
-    chosen = {name: getattr(args, name) for name in (*cases.SIZES, "seed", "gradients")}
-    cases.write(args.output, cases.generate(**chosen))
-    written = f"{args.output}: written, seed {args.seed}"
-    if cases.is_stdout(args.output):  # where nothing but the case is to be
+    to_stdout = cases.is_stdout(args.output)
+    if not (to_stdout or args.force) and os.path.isfile(args.output):
+        raise ValueError(f"{args.output}: already there; --force replaces it")
+    chosen, asked = {}, {name: getattr(args, name) for name in DEFAULTS}
+    if args.weights is not None:
+        chosen["weights"] = weights = case_weights.read(args.weights, args.prefix)
+        sizes = weights["weight_ih"].shape[1], weights["weight_hh"].shape[1]
+        for name, size in zip(cases.SIZES[:2], sizes, strict=True):
+            if asked[name] not in (None, size):
+                raise ValueError(f"{name}: {args.weights} has {size}, asked for {asked[name]}")
+            asked[name] = size
+    elif args.prefix is not None:
+        raise ValueError("--prefix: of names in which file? Give --from FILE, too")
+    asked = {k: DEFAULTS[k] if value is None else value for k, value in asked.items()}
+    asked["gradients"] = args.gradients
+    cases.write(args.output, cases.generate(**asked, **chosen))
+    if to_stdout:  # where nothing but the case is to be
         return 0
-    print(json.dumps({"file": args.output, **chosen}) if args.json else written, flush=True)
+    source = {} if args.weights is None else {"from": args.weights}
+    document = json.dumps({"file": args.output, **source, **asked})
+    by = f"seed {asked['seed']}" + (f", weights of {args.weights}" if source else "")
+    print(document if args.json else f"{args.output}: written, {by}", flush=True)
     return 0
 
 

@@ -78,6 +78,41 @@ def test_generate_refuses_on_one_line(arguments, reason, tmp_path, monkeypatch, 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_generate_replaces_nothing_unless_told_to(case, capsys):
+    capsys.readouterr()
+    before = Path("case.json").read_bytes()
+    line = refused(["case", "generate", "--seed", "1", "--output", "case.json"], capsys)
+    assert "case.json: already there; --force replaces it; see" in line
+    assert Path("case.json").read_bytes() == before
+    command = ["case", "generate", "--seed", "1", "--output", "case.json", "--force"]
+    assert cli.main(command) == 0
+    assert json.loads(Path("case.json").read_text()) == cases.generate(seed=1)
+
+
+def test_generate_takes_the_weights_of_a_file(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    layer = lstm_lesson.LSTM(2, 3, rng=5)
+    layer.save("mine.safetensors")
+    command = ["case", "generate", "--from", "mine.safetensors", "--output", "case.json", "--json"]
+    assert cli.main([*command, "--gradients", "sum"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["from"] == "mine.safetensors"
+    assert (document["input_size"], document["hidden_size"]) == (2, 3)
+    case = json.loads(Path("case.json").read_text())
+    np.testing.assert_array_equal(case["weight_hh"], layer.parameters()["weight_hh_l0"])
+    assert cli.main(["case", "check", "case.json"]) == 0
+    capsys.readouterr()
+    for more, reason in (
+        (["--hidden-size", "4"], "hidden_size: mine.safetensors has 3, asked for 4;"),
+        (["--prefix", "x"], "no weight_ih_l0"),
+        (["--from", "none.pt"], "No such file or directory"),
+        (["--from", "."], "Is a directory"),
+    ):
+        line = refused([*command[:4], "--output", "-", *more], capsys)
+        assert reason in line, line
+    assert "Give --from FILE" in refused(["case", "generate", "--prefix", "x"], capsys)
+
+
 def test_generate_without_torch_says_so(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "torch", None)
     assert "import of torch halted" in refused(["case", "generate"], capsys)
@@ -95,7 +130,8 @@ def test_check_says_how_each_file_did_and_goes_on(case, capsys):
     lines = capsys.readouterr().out.splitlines()
     numbers = r"expected_h \S+e-1\d, expected_c \S+, expected_out \S+e-1\d"
     passed = rf"case.json: PASS: largest difference \S+e-1\d, tolerance 0.0001 \({numbers}\)"
-    failed = rf"wrong.json: FAIL: largest difference 1.0e-02, tolerance 0.0001 \({numbers}\)"
+    failed = rf"wrong.json: FAIL: largest difference 1.0e-02, tolerance 0.0001 \({numbers}\); "
+    failed += r"expected_c wrong, first in layer 0, sequence 1, unit 7: is \S+, expected \S+"
     broken = "broken.json: UNUSABLE: bias_hh: expected 32 entries, got 1"
     patterns = [passed, failed, passed, broken, failed]
     assert len(lines) == len(patterns)
@@ -269,7 +305,7 @@ def test_a_log_is_written_to_and_never_replaced(case):
 
 def test_a_file_that_is_replaced_keeps_its_rights(case):
     os.chmod("case.json", 0o640)
-    assert cli.main(["case", "generate", "--output", "case.json"]) == 0
+    assert cli.main(["case", "generate", "--output", "case.json", "--force"]) == 0
     assert Path("case.json").stat().st_mode & 0o777 == 0o640
 
 

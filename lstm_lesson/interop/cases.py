@@ -19,6 +19,7 @@ from lstm_lesson.engine.arguments import check_choice, check_number
 from lstm_lesson.engine.equations import LSTMState
 from lstm_lesson.engine.files import write_whole
 from lstm_lesson.engine.plain_lstm import lstm_backward, lstm_forward
+from lstm_lesson.interop.case_causes import explain
 
 FORMAT = """\
 the file: one JSON object in UTF-8, with T steps, B sequences, D inputs, H units
@@ -58,7 +59,7 @@ class Result(NamedTuple):
     verdict: str  # PASS, FAIL or UNUSABLE
     tolerance: float
     differences: dict[str, float]  # largest absolute difference of each array compared
-    reason: str  # why the file is unusable, else empty
+    reason: str  # why it is unusable; of a failure, where it starts and the likely cause, if known
 
     @property
     def largest(self) -> float:
@@ -70,11 +71,13 @@ class Result(NamedTuple):
         if not self.differences:
             return line + self.reason
         each = ", ".join(f"{name} {d:.1e}" for name, d in self.differences.items())
-        return f"{line}largest difference {self.largest:.1e}, tolerance {self.tolerance:g} ({each})"
+        why = f"; {self.reason}" if self.reason else ""
+        numbers = f"largest difference {self.largest:.1e}, tolerance {self.tolerance:g}"
+        return f"{line}{numbers} ({each}){why}"
 
 
 def generate(
-    input_size=5, hidden_size=8, batch_size=2, seq_length=3, seed=42, gradients=None
+    input_size=5, hidden_size=8, batch_size=2, seq_length=3, seed=42, gradients=None, weights=None
 ) -> dict[str, object]:
     """Return a new case, ready for JSON, from `torch.nn.LSTM`.
 
@@ -82,8 +85,13 @@ def generate(
     normal. All are float32 numbers, which any implementation reads exactly; the module runs in
     float64. With `gradients`, one of `LOSSES`, the gradients of that loss are there too.
 
+    With `weights`, a dict as `case_weights.read` returns it, those are taken instead, with every
+    digit, and both sizes are theirs.
+
     Raises ValueError for a size, a seed or a loss that can't be. Introduced in chapter 9.
     """
+    if weights is not None:
+        (_, input_size), (_, hidden_size) = weights["weight_ih"].shape, weights["weight_hh"].shape
     case = dict(zip(SIZES, (input_size, hidden_size, batch_size, seq_length), strict=True))
     shapes = _shapes(case)
     _whole("seed", seed, 0, 2**63 - 1)
@@ -92,6 +100,8 @@ def generate(
     with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it was
         torch.default_generator.manual_seed(seed)
         lstm = torch.nn.LSTM(input_size, hidden_size, dtype=torch.float32).double()
+        if weights is not None:
+            lstm.load_state_dict({f"{k}_l0": torch.tensor(a) for k, a in weights.items()})
         drawn = [torch.randn(shapes[n], dtype=torch.float32).double() for n in ARGUMENTS[:3]]
     x, h_0, c_0 = (tensor.requires_grad_() for tensor in drawn)
     out, (h, c) = lstm(x, (h_0[None], c_0[None]))  # (T, B, H) and two (1, B, H)
@@ -176,8 +186,9 @@ def check(path, tolerance: float = TOLERANCE) -> Result:
     with np.errstate(all="ignore"):  # a case of huge numbers ends in inf or nan, and fails
         ours = _run(arrays, loss)
         differences = {n: float(np.abs(ours[n] - arrays[n]).max()) for n in ours if n in arrays}
-    passed = all(difference <= tolerance for difference in differences.values())
-    return Result(path, "PASS" if passed else "FAIL", tolerance, differences, "")
+        if all(difference <= tolerance for difference in differences.values()):
+            return Result(path, "PASS", tolerance, differences, "")
+        return Result(path, "FAIL", tolerance, differences, explain(arrays, loss, ours))
 
 
 def _run(arrays: dict[str, np.ndarray], loss: str | None) -> dict[str, np.ndarray]:

@@ -31,10 +31,16 @@ def diagnose(result: Result, given: Arrays, expected: Arrays, forward: bool = Fa
     needed = oracle.required(case, given, forward)
     found = {name: result.found[name] for name in needed if name in result.found}
     tolerance = TOLERANCES[result.dtype]
-    where = _where_forward(case, result.found, expected, tolerance)
-    if not where and not forward:
-        where = _where_backward(case, result.found, expected, tolerance)
-    return Diagnosis(where, _causes(case, given, expected, found, tolerance))
+    lines = where(case, result.found, expected, tolerance, forward)
+    return Diagnosis(lines, causes(case, given, expected, found, tolerance))
+
+
+def where(
+    case: Case, found: Arrays, expected: Arrays, tolerance: float, forward=False
+) -> list[str]:
+    """Return lines on the first wrong step, sequence and unit; on gradients if forward is right."""
+    lines = _where_forward(case, found, expected, tolerance)
+    return lines or ([] if forward else _where_backward(case, found, expected, tolerance))
 
 
 def likely(results: list[Result], diagnoses: dict[str, Diagnosis]) -> list[str]:
@@ -73,8 +79,13 @@ def shows(name: str, result: Result) -> bool:
     return not _close(result.found, wrong, names, 10 * TOLERANCES[result.dtype])
 
 
-def _causes(case, given, expected, found, tolerance) -> list[str]:
-    """Return the mistakes that give all numbers found or, where none does, those forward."""
+def causes(
+    case: Case, given: Arrays, expected: Arrays, found: Arrays, tolerance: float
+) -> list[str]:
+    """Return the mistakes that give all numbers found or, where none does, those forward.
+
+    An error is relative to the largest number of an array, as in `check.relative_error`.
+    """
     ahead = [name for name in found if not name.startswith("grad_")]
     ahead_is_right = _close(found, expected, ahead, tolerance)
     whole, forward = [], []
