@@ -69,15 +69,17 @@ def _list(args) -> int:
     print(f"{'name':<20} {'runs':>6} {'stored':>7} {'hours':>6} {'short':>6}  about")
     total = np.zeros(4)
     for experiment in EXPERIMENTS.values():
-        specs, store = experiment.specs, experiment.store(args.folder)
-        stored = store.rows().keys() & set(specs)
+        store = experiment.store(args.folder)
+        rows = store.rows()
+        specs = experiment.planned(rows)
+        stored = rows.keys() & set(specs)
         seconds = {spec: machine.seconds for spec, machine in store.machines().items()}
         # As measured; a run that is missing takes as long as the others, or as was estimated.
         mean = experiment.minutes * 60 * 2 / len(specs)
         mean = sum(seconds.values()) / len(seconds) if seconds else mean
         hours = [
             sum(seconds.get(spec, mean) for spec in chosen) / 2 / 3600
-            for chosen in (specs, experiment.chosen(short=True))
+            for chosen in (specs, experiment.chosen(short=True, rows=rows))
         ]
         numbers = np.array([len(specs), len(stored), *hours])
         total += numbers
@@ -115,7 +117,7 @@ def _status(args) -> int:
     for one in EXPERIMENTS.values() if args.name is None else [experiment(args.name)]:
         rows = one.store(args.folder).rows()
         groups: dict[str, list] = {}
-        for spec in one.specs:
+        for spec in one.planned(rows):
             groups.setdefault(f"{spec.task} {spec.T}, {spec.arm}", []).append(rows.get(spec))
         for name, outcomes in groups.items():
             stored = [outcome for outcome in outcomes if outcome is not None]

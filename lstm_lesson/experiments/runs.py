@@ -92,7 +92,7 @@ def run(spec: Spec) -> Outcome:
     """Train and test one model; a run whose numbers overflow is an outcome, not an error."""
     model, task, seed, parameters = build(spec)
     train, validate, test = (np.random.default_rng(s) for s in seed.spawn(3))
-    validation, checks = _sample(task, validate, VALIDATION, spec), []
+    validation, checks = sample(task, validate, VALIDATION, spec), []
 
     def measure(model) -> float:
         checks.append(evaluate(model, task, validation, spec.T))
@@ -100,7 +100,7 @@ def run(spec: Spec) -> Outcome:
 
     every = max(1, spec.steps // CHECKS)
     training = Run(
-        model, Fresh(lambda rng: _sample(task, rng, spec.batch_size, spec), train),
+        model, Fresh(lambda rng: sample(task, rng, spec.batch_size, spec), train),
         optimiser=Adam(spec.lr), steps=spec.steps, clip=spec.clip, may_diverge=True,
         validation=measure, validate_every=every,
         patience=spec.steps,  # without an end, but the best parameters are put back
@@ -108,7 +108,7 @@ def run(spec: Spec) -> Outcome:
     )  # fmt: skip
     with np.errstate(all="ignore"):
         steps = len(training.train().step)
-        loss, score = evaluate(model, task, _sample(task, test, TEST, spec), spec.T)
+        loss, score = evaluate(model, task, sample(task, test, TEST, spec), spec.T)
     solved = [n for n, (_, score) in enumerate(checks, start=1) if score >= task.solved]
     curve = [loss for loss, _ in checks[CHECKS // CURVE - 1 :: CHECKS // CURVE]]
     return Outcome(
@@ -132,7 +132,8 @@ def evaluate(model, task, batch: Batch, T: int) -> tuple[float, float]:
     return task.loss(y, batch.target)[0], task.score(y, batch, T)
 
 
-def _sample(task, rng, N: int, spec: Spec) -> Batch:
+def sample(task, rng, N: int, spec: Spec) -> Batch:
+    """Return N sequences of a run's task at its lag, in its precision."""
     x, target, *_ = task.sample(rng, N, spec.T)
     kind = target.dtype if target.dtype.kind in "iu" else spec.dtype
     return Batch(x.astype(spec.dtype), target.astype(kind))

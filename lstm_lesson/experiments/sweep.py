@@ -27,11 +27,12 @@ class Experiment(NamedTuple):
 
     name: str
     about: str  # one line
-    specs: tuple  # of one `NamedTuple` class
+    specs: tuple  # of one `NamedTuple` class; where there is a plan, those that it begins with
     run: Callable  # spec -> outcome; a function of a module, so that it can be sent to a process
     outcome: type  # the `NamedTuple` class that it returns
     minutes: float  # on two cores, about; used until seconds are stored
     long_lag: float = float("inf")  # runs with this lag or a longer one can be left out of a rerun
+    plan: Callable | None = None  # rows -> specs, where what is to run depends on what came out
 
     def store(self, folder=None) -> Store:
         """Return its rows in a folder, by default those that come with the book.
@@ -41,17 +42,23 @@ class Experiment(NamedTuple):
         folder = rows_of_the_book() if folder is None else folder
         return Store(folder, self.name, type(self.specs[0]), self.outcome)
 
+    def planned(self, rows: dict) -> tuple:
+        """Return the specs that are known to be wanted, given the rows that there are."""
+        return self.specs if self.plan is None else tuple(self.plan(rows))
+
     def chosen(
-        self, seeds: Iterable[int] = (), only: Iterable[str] = (), short: bool = False
-    ) -> list:
+        self, seeds: Iterable[int] = (), only: Iterable[str] = (), short: bool = False,
+        rows: dict | None = None,
+    ) -> list:  # fmt: skip
         """Return the specs of these seeds, by default all, for which each ``field=value`` holds.
 
-        With `short`, those below the long lags. Raises ValueError if a field is none of a spec, or
-        nothing is left.
+        With `short`, those below the long lags; with `rows`, of those that these make known. Raises
+        ValueError if a field is none of a spec, or nothing is left.
         """
         seeds, only = set(seeds), tuple(only)
         known = self.specs[0]._fields
-        specs = [spec for spec in self.specs if not (short and spec.T >= self.long_lag)]
+        specs = self.planned(rows or {})
+        specs = [spec for spec in specs if not (short and spec.T >= self.long_lag)]
         if seeds:
             specs = [spec for spec in specs if spec.seed in seeds]
         for condition in only:
@@ -100,20 +107,26 @@ def sweep(
     with what is missing: a run is stored whole or not at all. Raises ValueError if another process
     is writing these rows.
     """
-    chosen = experiment.chosen(seeds, only, short)
-    store = experiment.store(folder)
+    store, count = experiment.store(folder), 0
+    experiment.chosen(seeds, only, short, store.rows())  # raises before anything is touched
     try:
         with store.lock():
-            stored = store.rows()
-            missing = [spec for spec in chosen if spec not in stored]
-            results = _results(experiment.run, missing, check_size("jobs", jobs), scheduler)
-            with contextlib.closing(results):
-                for result in tqdm(results, experiment.name, len(missing), disable=not progress):
-                    store.append(*result)
-            store.tidy(experiment.specs)  # also after one that was killed before it could
+            while True:  # until the rows ask for no more
+                stored = store.rows()
+                chosen = experiment.chosen(seeds, only, short, stored)
+                missing = [spec for spec in chosen if spec not in stored]
+                results = _results(experiment.run, missing, check_size("jobs", jobs), scheduler)
+                with contextlib.closing(results):
+                    bar = tqdm(results, experiment.name, len(missing), disable=not progress)
+                    for result in bar:
+                        store.append(*result)
+                        count += 1
+                # In order also after one that was killed before it could.
+                store.tidy(experiment.planned(store.rows()))
+                if experiment.plan is None or not missing:
+                    return count
     except Timeout as error:
         raise ValueError(f"{store.path}: another process is writing to it; wait for it") from error
-    return len(missing)
 
 
 def timed(run: Callable, spec) -> tuple:

@@ -1,0 +1,88 @@
+"""Which runs an experiment of the second edition consists of: tuned first, then reported.
+
+Each arm at each place tries one geometric grid of learning rates on its tuning seeds; where the
+best is at an edge, the grid grows on that side until it is not. The best rate is then run with
+other seeds, and these alone are reported. So what is to run follows from the rows that there are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from lstm_lesson.experiments.statistics import Arm
+
+RATES = (0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)  # as far as a grid may grow
+FIRST = RATES[2:7]  # what every arm tries
+TUNING = tuple(range(100, 105))  # seeds; those reported are counted from 0
+# A setting is a `Spec` whose rate and seed are open.
+OPEN = {"lr": 0.0, "seed": -1}
+
+
+def plan(settings: Iterable, seeds: int, rows: Mapping) -> list:
+    """Return the runs that are known to be wanted, given rows: all of them once all are stored.
+
+    Parameters
+    ----------
+    settings : one `Spec` for each arm at each place, with `OPEN` rate and seed.
+    seeds : how many runs are reported of each.
+    rows : spec to outcome.
+    """
+    specs = []
+    for setting in settings:
+        rates, tuned = tuning(setting, rows)
+        specs += [setting._replace(lr=lr, seed=seed) for lr in rates for seed in TUNING]
+        if tuned is not None:
+            specs += [setting._replace(lr=tuned, seed=seed) for seed in range(seeds)]
+    return specs
+
+
+def tuning(setting, rows: Mapping) -> tuple[Sequence[float], float | None]:
+    """Return the rates that a setting tries, in order, and the one that is picked.
+
+    That is None as long as rows are missing to tell.
+    """
+    first, last = RATES.index(FIRST[0]), RATES.index(FIRST[-1])
+    while True:
+        rates = RATES[first : last + 1]
+        tried = {
+            lr: [rows.get(setting._replace(lr=lr, seed=seed)) for seed in TUNING] for lr in rates
+        }
+        if any(outcome is None for outcomes in tried.values() for outcome in outcomes):
+            return rates, None
+        best = min(rates, key=lambda lr: rank(tried[lr]))
+        if best == rates[0] and first > 0:
+            first -= 1
+        elif best == rates[-1] and last < len(RATES) - 1:
+            last += 1
+        else:
+            return rates, best
+
+
+def rank(outcomes: Sequence) -> tuple[float, float, float]:
+    """Return what is least for the best rate; test data have no say.
+
+    That is the share of runs that never solved the task, then the median of the sequences until
+    they did, then of the best validation loss.
+    """
+    solved_at = [outcome.solved_at or math.inf for outcome in outcomes]
+    losses = [o.validation_loss if o.status == "ok" else math.inf for o in outcomes]
+    failed = sum(map(math.isinf, solved_at)) / len(solved_at)
+    return failed, float(np.median(solved_at)), float(np.median(losses))
+
+
+def reported(settings: Iterable, seeds: int, rows: Mapping) -> dict[tuple[str, str, int], Arm]:
+    """Return the arms of an experiment by (arm, task, T): the reported runs of each.
+
+    One whose runs aren't all stored is left out.
+    """
+    arms = {}
+    for setting in settings:
+        rates, lr = tuning(setting, rows)
+        specs = [setting._replace(lr=lr, seed=seed) for seed in range(seeds)]
+        if lr is not None and all(spec in rows for spec in specs):
+            key = setting.arm, setting.task, setting.T
+            arms[key] = Arm(*key, lr, tuple(rates), tuple(specs), tuple(rows[s] for s in specs))
+    return arms
