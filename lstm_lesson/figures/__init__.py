@@ -7,11 +7,22 @@ What several chapters draw is here by name. What one chapter draws is in the mod
 from lstm_lesson.figures import ch01, ch02, ch03, ch05, ch06, ch08, ch09, ch12
 from lstm_lesson.figures.dots import dots_and_rings, scores_by_name
 from lstm_lesson.figures.lines import band, norm_against_lag, strips
-from lstm_lesson.figures.look import COLOURS, NAMES, TALL, label_end, to_png, use_style
+from lstm_lesson.figures.look import (
+    COLOURS,
+    INKS,
+    NAMES,
+    TALL,
+    label_end,
+    readable,
+    to_png,
+    to_svg,
+    use_style,
+)
 from lstm_lesson.figures.maps import text_map
 
 __all__ = [
     "COLOURS",
+    "INKS",
     "NAMES",
     "TALL",
     "band",
@@ -26,9 +37,11 @@ __all__ = [
     "dots_and_rings",
     "label_end",
     "norm_against_lag",
+    "readable",
     "scores_by_name",
     "strips",
     "text_map",
     "to_png",
+    "to_svg",
     "use_style",
 ]

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from lstm_lesson.figures.dots import row_of_dots
-from lstm_lesson.figures.look import COLOURS, label_end
+from lstm_lesson.figures.look import COLOURS, label_end, readable
 
 
 def rates_by_gain(
@@ -62,7 +62,8 @@ def rate_strips(
             row_of_dots(ax, y, values, color=ink, bar=ink, ms=2.5, alpha=0.4)
             if name in labelled:
                 end = (np.min(values) - 0.02, y)
-                ax.annotate(label, end, color=ink, ha="right", va="center", size=8.5)
+                style = {"ha": "right", "va": "center", "size": 8.5, **readable(ink)}
+                ax.annotate(label, end, **style)
     ax.set_yticks(range(len(rows)), rows)
     ax.set(ylim=(len(rows) - 0.4, -0.6))
     return ax

@@ -21,14 +21,18 @@ def heat_maps(
     important : (T,), true where the input matters: a triangle above the first map.
     """
     for ax, (key, values) in zip(axes, rows.items(), strict=True):
+        gate = key in "ifo"
         edges = (0.5, len(values) + 0.5, values.shape[1] + 0.5, 0.5)
         look = {"vmin": 0, "vmax": 1}
-        if key not in "ifo":
+        if not gate:
             most = max(np.abs(values).max(), 1e-9)
             look = {"cmap": "RdBu_r", "vmin": -most, "vmax": most}
-        image = ax.imshow(values.T, aspect="auto", extent=edges, interpolation="nearest", **look)
-        bar = ax.figure.colorbar(image, ax=ax, pad=0.02, aspect=9)
-        bar.ax.tick_params(labelsize=8)
+        image = ax.imshow(values.T, aspect="auto", extent=edges, **look)
+        # The gates have one scale, so they share a bar.
+        beside = [other for other, name in zip(axes, rows, strict=True) if name in "ifo"]
+        if not gate or ax is beside[0]:
+            bar = ax.figure.colorbar(image, ax=beside if gate else ax, pad=0.02, fraction=0.04)
+            bar.ax.tick_params(labelsize=8)
         ax.set_ylabel(f"${key}_t$", rotation=0, ha="right", va="center")
         ax.set_yticks([])
         ax.grid(False)

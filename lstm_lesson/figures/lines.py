@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from lstm_lesson.figures.look import label_end, readable
+
 
 def strips(
     axes: Sequence[Axes], rows: Mapping[str, tuple[np.ndarray, str]], *, first: int = 1
@@ -53,7 +55,14 @@ def band(ax: Axes, x: np.ndarray, samples: np.ndarray, colour: str, **style) -> 
 
 
 def norm_against_lag(
-    ax: Axes, norms: np.ndarray, text: str, colour: str, *, at: int, above: bool = True, **style
+    ax: Axes,
+    norms: np.ndarray,
+    text: str,
+    colour: str,
+    *,
+    at: int | None = None,
+    above: bool = True,
+    **style,
 ) -> Axes:
     """Draw the median over seeds of a gradient's norm, and a band that holds the middle 80 %.
 
@@ -62,12 +71,16 @@ def norm_against_lag(
     ax : axes to draw in; the vertical one becomes logarithmic.
     norms : (seeds, lags), all positive, the first column at lag 0.
     text : what to write beside the line.
-    colour : of the line and the band.
-    at, above : the lag at which to write it, and whether above or below the line.
+    colour : of the line, the band and the letters.
+    at, above : the lag at which to write it, and whether above or below the line. Without a lag
+        it stands behind the line's end.
     style : passed on to the line.
     """
     band(ax, np.arange(norms.shape[1]), norms, colour, **style)
     median = np.median(norms, axis=0)
+    ax.set_yscale("log")
+    if at is None:
+        return label_end(ax, np.arange(len(median)), median, text, color=colour)
     ax.annotate(
         text,
         (at, median[at]),
@@ -76,8 +89,6 @@ def norm_against_lag(
         # On the side that the line turns away from.
         ha="right" if above == (median[at] >= median[0]) else "left",
         va="bottom" if above else "top",
-        # Some of the book's colours are too pale for letters: the line carries the colour.
-        color="#333333",
+        **readable(colour),
     )
-    ax.set_yscale("log")
     return ax

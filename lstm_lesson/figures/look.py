@@ -7,10 +7,13 @@ colour in every equation, diagram, plot and widget of the book.
 from __future__ import annotations
 
 import io
+import re
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib import font_manager, patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -21,6 +24,15 @@ COLOURS = {
     "o": "#CC79A7",  # output gate
     "c": "#E69F00",  # cell state
     "h": "#56B4E9",  # hidden state
+}
+# For letters, which need more contrast than lines: the pages' own shades of the same hues.
+INKS = {
+    COLOURS["i"]: "#006FAE",
+    COLOURS["f"]: "#B04E00",
+    COLOURS["g"]: "#007958",
+    COLOURS["o"]: "#B04380",
+    COLOURS["c"]: "#8E6200",
+    COLOURS["h"]: "#1571A5",
 }
 NAMES = {
     "i": "input gate",
@@ -34,8 +46,20 @@ TALL = (5.0, 5.0)  # inches: a figure of more than one panel; on a phone it stay
 
 
 def use_style() -> None:
-    """Set the book's look for every figure that follows."""
+    """Set the book's look for every figure that follows.
+
+    In a notebook a figure is then shown as a drawing too (SVG), which a page takes: it is sharp on
+    every screen and in print.
+    """
+    for font in Path(__file__).with_name("fonts").glob("*.ttf"):
+        if not any(known.fname == str(font) for known in font_manager.fontManager.ttflist):
+            font_manager.fontManager.addfont(font)
     plt.style.use(Path(__file__).with_name("lesson.mplstyle"))
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is not None:
+        import matplotlib_inline.backend_inline  # noqa: F401 (forgets the formats it finds)
+
+        shell.display_formatter.formatters["image/svg+xml"].for_type(Figure, to_svg)
 
 
 def to_png(figure: Figure) -> bytes:
@@ -46,8 +70,23 @@ def to_png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
+def to_svg(figure: Figure) -> str:
+    """Return a figure as SVG, cut to what is drawn, its points to a hundredth of a point."""
+    buffer = io.StringIO()
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    figure.savefig(buffer, format="svg", bbox_inches="tight", metadata=nothing)
+    places = re.compile(r' (?:d|x|y)="[^"]*"|translate\([^)]*\)')
+    return places.sub(lambda m: re.sub(r"(\.\d\d)\d+", r"\1", m[0]), buffer.getvalue())
+
+
+def readable(colour: str) -> dict:
+    """Return the style of letters that name a line of `colour` and are read across others."""
+    halo = patheffects.withStroke(linewidth=2.5, foreground="white")
+    return {"color": INKS.get(colour, colour), "path_effects": [halo]}
+
+
 def label_end(ax: Axes, x: np.ndarray, y: np.ndarray, text: str, *, dx: int = 4, **style) -> Axes:
     """Write `text` beside the last point of a line, in place of a legend; return the axes."""
-    end, style = (x[-1], y[-1]), {"va": "center", **style}
-    ax.annotate(text, end, xytext=(dx, 0), textcoords="offset points", **style)
+    style = {"va": "center", **style, **readable(style.get("color", "#333333"))}
+    ax.annotate(text, (x[-1], y[-1]), xytext=(dx, 0), textcoords="offset points", **style)
     return ax

@@ -33,7 +33,7 @@ def text_map(
     look = {"vmin": 0, "vmax": 1} if gate else {"cmap": "RdBu_r", "vmin": -1, "vmax": 1}
     largest = np.maximum(np.abs(values).max(axis=0), 1e-9)
     shown = values if gate else values / largest
-    heat.imshow(shown.T, aspect="auto", interpolation="nearest", **look)
+    heat.imshow(shown.T, aspect="auto", **look)
     heat.set(yticks=[], ylabel="units")
     letters = [{"\n": "⏎", " ": "·"}.get(character, character) for character in text]
     for ax in axes:

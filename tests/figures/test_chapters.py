@@ -155,6 +155,12 @@ def test_heat_maps_draw_gates_from_0_to_1_and_states_around_0():
     assert axes[0].lines[0].get_xdata().tolist() == [2]
 
 
+def test_gates_share_a_bar_and_a_state_has_its_own():
+    figure, axes = plt.subplots(4, 1, layout="constrained")
+    ch12.heat_maps(axes, dict.fromkeys("ifoc", np.ones((3, 2))))
+    assert len(figure.axes) == 4 + 2
+
+
 def test_path_diagram_draws_each_arrow_with_its_derivative(ax):
     arrows = {("c1", "h1"): 0.531, ("h1", "i2"): -0.25, ("h1", "L"): 0.5}
     assert ch05.path_diagram(ax, arrows) is ax

@@ -1,8 +1,14 @@
 """Figures that several chapters draw show what they are given."""
 
+import re
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from browser import contrast
+from matplotlib import font_manager
+from matplotlib.colors import to_rgb
 
 from lstm_lesson import figures
 from lstm_lesson.figures.dots import row_of_dots
@@ -36,6 +42,47 @@ def test_norm_against_lag_draws_the_median_on_a_logarithmic_axis(ax, above):
     assert len(ax.collections) == 1  # the band
     (label,) = ax.texts
     assert label.get_text() == "total" and label.xy == (1, 0.2)
+
+
+def test_without_a_lag_the_name_of_a_line_stands_behind_its_end(ax):
+    figures.norm_against_lag(ax, np.array([[1.0, 0.5, 0.25]]), "total", "#E69F00")
+    (label,) = ax.texts
+    assert label.xy == (2, 0.25)
+    # Letters have more contrast than the line, and a halo where another line crosses them.
+    assert label.get_color() == figures.INKS["#E69F00"]
+    assert label.get_path_effects()
+
+
+def test_a_drawing_is_the_same_text_each_time_and_says_nothing_of_when_it_was_drawn():
+    def drawing():
+        figure, ax = plt.subplots()
+        ax.plot([0, 1], [0, 1 / 3], label="a")
+        return figures.to_svg(figure)
+
+    with plt.style.context("default"):
+        figures.use_style()
+        first, second = drawing(), drawing()
+    assert first == second and first.startswith("<?xml")
+    assert "date" not in first and "matplotlib.org" not in first
+    assert not [d for d in re.findall(r' d="([^"]*)"', first) if re.search(r"\.\d{3}", d)]
+
+
+def test_the_style_draws_with_the_fonts_that_the_package_brings(ax):
+    with plt.style.context("default"):
+        figures.use_style()
+        found = {w: Path(font_manager.findfont(f"Inter:weight={w}")) for w in ("normal", "bold")}
+    folder = Path(figures.__file__).with_name("fonts")
+    assert {path.parent for path in found.values()} == {folder}
+    assert len(set(found.values())) == 2
+
+
+def test_letters_are_readable_on_white_in_every_colour():
+    def rgb(colour):
+        return "rgb({}, {}, {})".format(*(round(255 * part) for part in to_rgb(colour)))
+
+    contrasts = {c: contrast(rgb(ink), "rgb(255, 255, 255)") for c, ink in figures.INKS.items()}
+    assert set(contrasts) == set(figures.COLOURS.values())
+    assert min(contrasts.values()) >= 4.5
 
 
 def test_scores_by_name_draws_a_row_an_arm(ax):

@@ -1,0 +1,125 @@
+"""Sphinx extension: every drawing (SVG) on the built pages gets a twin for readers in the dark.
+
+The twin is the same drawing on no paper at all, with greys turned around and the cell's colours in
+the shades that equations have on a dark page. Maps keep their colours, for a caption names them;
+so do letters on a map, whose group has a name that starts with `on-map`. A page shows one of the
+two, by the theme's classes `only-light` and `only-dark`, and a browser loads no more than that one.
+"""
+
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+SVG = "http://www.w3.org/2000/svg"
+PAPER, INK = 0x15, 0xE6  # of a dark page: the grey that white becomes, and the one that black does
+# The six colours in lines and areas, and their darker shades in letters; lesson.css has the shades.
+SHADES = {
+    "#0072b2": "#2fb0ff",
+    "#006fae": "#2fb0ff",
+    "#d55e00": "#ff7f1a",
+    "#b04e00": "#ff7f1a",
+    "#009e73": "#00c08c",
+    "#007958": "#00c08c",
+    "#cc79a7": "#d990ba",
+    "#b04380": "#d990ba",
+    "#e69f00": "#e69f00",
+    "#8e6200": "#e69f00",
+    "#56b4e9": "#56b4e9",
+    "#1571a5": "#56b4e9",
+}
+COLOUR = re.compile(r"#[0-9a-fA-F]{6}\b")
+PICTURE = re.compile(r'<img [^>]*src="([^":?]+\.svg)"[^>]*>')
+PIXELS = 1.5  # for each point of a drawing, so that its letters are nearly as large as the text's
+
+
+def in_the_dark(colour: str) -> str:
+    """Return what a colour, ``#rrggbb``, is on a dark page."""
+    parts = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
+    if max(parts) - min(parts) > 16:
+        return SHADES.get(colour.lower(), colour)
+    grey = round(INK + (PAPER - INK) * sum(parts) / (3 * 255))
+    return f"#{grey:02x}{grey:02x}{grey:02x}"
+
+
+def without_paper(root: ET.Element) -> None:
+    """Make white areas without an edge transparent: the paper of a figure and of its panels."""
+    for path in root.iter(f"{{{SVG}}}path"):
+        if re.fullmatch(r"fill: #ffffff;?", path.get("style", "").strip()):
+            path.set("style", "fill: none")
+
+
+def darken(element: ET.Element) -> None:
+    """Change the colours of an element and of what is in it."""
+    if element.get("id", "").startswith("on-map"):
+        element.set("fill", "#000000")  # black is what is not written down
+        return
+    for name in ("style", "fill", "stroke"):
+        if name in element.attrib:
+            element.set(name, COLOUR.sub(lambda m: in_the_dark(m[0]), element.get(name)))
+    for child in element:
+        darken(child)
+
+
+def twins(text: str) -> tuple[str, str]:
+    """Return a drawing for light and for dark pages."""
+    ET.register_namespace("", SVG)
+    ET.register_namespace("xlink", "http://www.w3.org/1999/xlink")
+    root = ET.fromstring(text)
+    without_paper(root)
+    light = ET.tostring(root, encoding="unicode")
+    darken(root)
+    root.set("fill", in_the_dark("#000000"))
+    return light, ET.tostring(root, encoding="unicode")
+
+
+def size(text: str) -> tuple[int, int]:
+    """Return the width and height in pixels at which a page shows a drawing."""
+    box = re.search(r'viewBox="([^"]*)"', text)[1].split()
+    return tuple(round(PIXELS * float(side)) for side in box[2:])
+
+
+def pair(tag: str, source: str, size: tuple[int, int], first: bool) -> str:
+    """Return the two pictures that stand for one."""
+    tag = re.sub(r' (?:width|height|loading|style)="[^"]*"', "", tag)
+    given = re.search(r' class="([^"]*)"', tag)
+    tag = tag.replace(given[0], "") if given else tag
+    names = f"{given[1]} " if given else ""
+    width, height = size
+    sized = f'width="{width}" height="{height}"'
+    lazy = "" if first else ' loading="lazy"'
+    light = tag.replace("<img ", f'<img class="{names}only-light" {sized}{lazy} ', 1)
+    dark = tag.replace("<img ", f'<img class="{names}only-dark" {sized} loading="lazy" ', 1)
+    return light + dark.replace(source, f"{source[:-4]}-dark.svg")
+
+
+def finish(app, exception):
+    if exception or app.builder.name not in ("html", "dirhtml"):
+        return
+    sizes = {}
+    for page in Path(app.outdir).rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        found = 0
+
+        def shown(match: re.Match, page=page) -> str:
+            nonlocal found
+            path = (page.parent / match[1]).resolve()
+            if "only-" in match[0] or path.parent.name != "_images" or not path.exists():
+                return match[0]
+            if path not in sizes:
+                drawing = path.read_text(encoding="utf-8")
+                light, dark = twins(drawing)
+                sizes[path] = size(drawing)
+                path.write_text(light, encoding="utf-8")
+                path.with_name(f"{path.stem}-dark.svg").write_text(dark, encoding="utf-8")
+            found += 1
+            return pair(match[0], match[1], sizes[path], first=found == 1)
+
+        changed = PICTURE.sub(shown, text)
+        if changed != text:
+            page.write_text(changed, encoding="utf-8")
+
+
+def setup(app):
+    # After the theme and before light_pages, which sees to what is left.
+    app.connect("build-finished", finish, priority=800)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,85 @@
+"""Drawings for dark pages: the same shapes, other colours, and no paper."""
+
+import re
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from lstm_lesson import figures
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "chapters" / "extensions"))
+import dark_figures  # noqa: E402
+
+
+def drawing(draw=lambda ax: None) -> str:
+    with plt.style.context("default"), plt.rc_context({"backend": "agg"}):
+        figures.use_style()
+        figure, ax = plt.subplots()
+        draw(ax)
+        text = figures.to_svg(figure)
+        plt.close(figure)
+    return text
+
+
+def colours(text: str) -> set[str]:
+    return set(re.findall(r"#[0-9a-f]{6}\b", text))
+
+
+@pytest.mark.parametrize(
+    ("light", "dark"),
+    [("#ffffff", "#151515"), ("#000000", "#e6e6e6"), ("#0072B2", "#2fb0ff"), ("#123456",) * 2],
+)
+def test_greys_turn_around_gates_get_their_shade_and_other_colours_stay(light, dark):
+    assert dark_figures.in_the_dark(light) == dark
+
+
+def test_shades_are_those_of_the_style_sheet_for_every_quantity():
+    sheet = (ROOT / "chapters" / "assets" / "lesson.css").read_text(encoding="utf-8")
+    dark = re.search(r'html\[data-theme="dark"\] \{(.*?)\}', sheet, re.S)[1]
+    for key, colour in figures.COLOURS.items():
+        shade = re.search(rf"--gate-{key}: (#\w+);", dark)[1]
+        assert dark_figures.in_the_dark(colour) == shade
+        assert dark_figures.in_the_dark(figures.INKS[colour]) == shade
+
+
+def test_a_twin_has_the_same_shapes_and_no_paper():
+    text = drawing(lambda ax: ax.plot([1, 2], color=figures.COLOURS["f"]))
+    light, dark = dark_figures.twins(text)
+    shapes = [re.findall(r' d="([^"]*)"', " ".join(each.split())) for each in (text, light, dark)]
+    assert shapes[0] == shapes[1] == shapes[2]
+    assert "#ffffff" in colours(text) and "#ffffff" not in colours(light)
+    assert "#d55e00" in colours(light) and "#d55e00" not in colours(dark)
+    # What is black in a drawing has no colour written down.
+    assert re.search(r'<svg [^>]*fill="#e6e6e6"', dark)
+
+
+def test_a_map_keeps_its_colours_and_the_letters_on_it():
+    def draw(ax):
+        ax.imshow(np.eye(2))
+        ax.text(0, 0, "a", color="white", gid="on-map-0")
+        ax.text(1, 1, "b", color="white")
+
+    text = drawing(draw)
+    dark = dark_figures.twins(text)[1]
+    image = re.compile(r'href="data:image/png;base64,([^"]*)"')
+    assert image.search(dark)[1].strip() == image.search(text)[1].strip()
+    assert dark.count("fill: #ffffff") == 1
+
+
+def test_a_page_shows_one_of_two_and_loads_no_more():
+    tag = '<img alt="A line." class="a" src="../_images/x.svg" style="width: 3px" />'
+    text = dark_figures.pair(tag, "../_images/x.svg", (540, 300), first=True)
+    light, dark = re.findall(r"<img [^>]*>", text)
+    assert 'class="a only-light" width="540" height="300"' in light and "lazy" not in light
+    assert 'class="a only-dark"' in dark and 'loading="lazy"' in dark
+    assert 'src="../_images/x-dark.svg"' in dark
+    assert light.count("alt=") == dark.count("alt=") == 1
+    assert "style" not in text
+
+
+def test_a_drawing_is_as_large_as_its_points_say():
+    assert dark_figures.size('<svg width="360pt" viewBox="0 0 360.4 244.8">') == (541, 367)
