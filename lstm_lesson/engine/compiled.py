@@ -162,3 +162,17 @@ def _sigmoid_derivative(s):
 def _tanh_derivative(t):
     _, _, _, one, _ = _of_type(t, 1, 1)
     return lambda t: (one - t) * (one + t)
+
+
+@overload(activations.relu, jit_options=INLINE)
+def _relu(z):
+    _, _, _, one, _ = _of_type(z, 1, 1)
+    zero = one - one
+    return lambda z: zero if z < zero else z
+
+
+@overload(activations.relu_derivative, jit_options=INLINE)
+def _relu_derivative(r):
+    _, _, _, one, _ = _of_type(r, 1, 1)
+    zero = one - one
+    return lambda r: one if r > zero else zero

@@ -15,6 +15,7 @@ from lstm_lesson.engine.compiled import compiled, inlined
 lstm, lstm_back = inlined(equations.lstm), inlined(equations.lstm_back)
 gru, gru_back = inlined(equations.gru), inlined(equations.gru_back)
 rnn, rnn_back = inlined(equations.rnn), inlined(equations.rnn_back)
+relu_rnn, relu_rnn_back = inlined(equations.relu_rnn), inlined(equations.relu_rnn_back)
 
 
 # ---- Units side by side, at step t of the span s. Views are taken before a loop, or it would not
@@ -77,6 +78,21 @@ def rnn_units_back(t, s, d_output, d_h, d_c, z, h, c, d_z):
     d_output, d_h, h, d_z = d_output[t, s], d_h[s], h[t + 1, s], d_z[0, t, s]
     for k in range(len(d_h)):
         d_z[k] = rnn_back(d_h[k] + d_output[k], h[k])
+        d_h[k] = 0
+
+
+@inlined
+def relu_rnn_units(t, s, z, z_h, h, c):
+    z, z_h, h = z[0, t, s], z_h[0, 0, s], h[t + 1, s]
+    for k in range(len(h)):
+        h[k] = relu_rnn(z[k] + z_h[k])
+
+
+@inlined
+def relu_rnn_units_back(t, s, d_output, d_h, d_c, z, h, c, d_z):
+    d_output, d_h, h, d_z = d_output[t, s], d_h[s], h[t + 1, s], d_z[0, t, s]
+    for k in range(len(d_h)):
+        d_z[k] = relu_rnn_back(d_h[k] + d_output[k], h[k])
         d_h[k] = 0
 
 
@@ -163,3 +179,15 @@ def rnn_forward(z, weight_hh, h, c, z_h, left, together):
 @compiled
 def rnn_backward(d_output, d_h, d_c, z, weight_hh, h, c, d_z, product, left, together):
     backward(rnn_units_back, d_output, d_h, d_c, z, weight_hh, h, c, d_z, product, left, together)
+
+
+@compiled
+def relu_rnn_forward(z, weight_hh, h, c, z_h, left, together):
+    forward(relu_rnn_units, z, weight_hh, h, c, z_h, left, together)
+
+
+@compiled
+def relu_rnn_backward(d_output, d_h, d_c, z, weight_hh, h, c, d_z, product, left, together):
+    backward(
+        relu_rnn_units_back, d_output, d_h, d_c, z, weight_hh, h, c, d_z, product, left, together
+    )

@@ -19,6 +19,8 @@ import numpy as np
 
 from lstm_lesson.engine.activations import (
     ACTIVATIONS,
+    relu,
+    relu_derivative,
     sigmoid,
     sigmoid_derivative,
     tanh,
@@ -88,6 +90,16 @@ def rnn(z):
 def rnn_back(d_h, h):
     """Return ``d_z``."""
     return d_h * tanh_derivative(h)
+
+
+def relu_rnn(z):
+    """Return the new state h of a cell with ReLU (Le et al. 2015)."""
+    return relu(z)
+
+
+def relu_rnn_back(d_h, h):
+    """Return ``d_z``."""
+    return d_h * relu_derivative(h)
 
 
 # ---- The cells ----

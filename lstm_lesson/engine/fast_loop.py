@@ -112,4 +112,5 @@ LOOPS = {  # of the cells that are compiled
     equations.LSTMCell(): CompiledLoop(run.lstm_forward, run.lstm_backward, 4, 4),
     equations.GRUCell(): CompiledLoop(run.gru_forward, run.gru_backward, 3, 4, (0, 1, 3)),
     equations.RNNCell(): CompiledLoop(run.rnn_forward, run.rnn_backward, 1, 1),
+    equations.RNNCell("relu"): CompiledLoop(run.relu_rnn_forward, run.relu_rnn_backward, 1, 1),
 }

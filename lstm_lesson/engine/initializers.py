@@ -56,6 +56,14 @@ def orthogonal(shape: tuple[int, int], rng=0, dtype=np.float64) -> np.ndarray:
     return (q if rows >= columns else q.T).astype(dtype)
 
 
+def identity(shape: tuple[int, int], rng=0, dtype=np.float64) -> np.ndarray:
+    """Return the identity matrix, with which an RNN with ReLU starts (Le et al. 2015).
+
+    One that isn't square has ones on its diagonal; `rng` is there to be called like the others.
+    """
+    return np.eye(*shape, dtype=dtype)
+
+
 def uniform(shape: tuple[int, ...], rng=0, dtype=np.float64, low=-0.1, high=0.1) -> np.ndarray:
     """Return an array drawn from ``U(low, high)``; raise ValueError unless ``low <= high``."""
     if not low <= high:
@@ -96,6 +104,7 @@ INITIALIZERS = {
     "xavier_uniform": xavier_uniform,
     "xavier_normal": xavier_normal,
     "orthogonal": orthogonal,
+    "identity": identity,
     "uniform": uniform,
     "constant": constant,
 }

@@ -5,11 +5,12 @@ from functools import partial
 import numpy as np
 import pytest
 
-from lstm_lesson import LSTM, LSTMState
+from lstm_lesson import LSTM, RNN, LSTMState
 from lstm_lesson.engine.initializers import (
     INITIALIZERS,
     chrono,
     constant,
+    identity,
     orthogonal,
     uniform,
     xavier_normal,
@@ -25,6 +26,15 @@ def test_xavier_keeps_variance(draw):
     # 90,000 weights: the variance is known to about half a percent, the product's to one.
     assert w.var() == pytest.approx(2 / 600, rel=0.03)
     assert (x @ w.T).var() == pytest.approx(x.var(), rel=0.05)
+
+
+def test_a_relu_rnn_that_starts_at_the_identity_adds_up_what_it_sees():
+    np.testing.assert_array_equal(identity((2, 3)), [[1, 0, 0], [0, 1, 0]])
+    layer = RNN(2, 5, nonlinearity="relu", recurrent_init="identity", dtype=np.float64)
+    layer.parameters()["weight_ih_l0"][...] = np.abs(layer.parameters()["weight_ih_l0"])
+    x = np.random.default_rng(0).random((7, 3, 2))
+    output, *_ = layer.forward(x)
+    np.testing.assert_allclose(output[-1], x.sum(axis=0) @ layer.parameters()["weight_ih_l0"].T)
 
 
 def test_xavier_uniform_stays_within_its_bound():
@@ -60,7 +70,7 @@ def test_same_seed_same_numbers(name):
     draw = INITIALIZERS[name]
     np.testing.assert_array_equal(draw((4, 3), rng=5), draw((4, 3), np.random.default_rng(5)))
     assert draw((4, 3), rng=5, dtype=np.float32).dtype == np.float32
-    if name != "constant":
+    if name not in ("constant", "identity"):
         assert np.any(draw((4, 3), rng=5) != draw((4, 3), rng=6))
     with pytest.raises(TypeError, match="Generator or a non-negative integer"):
         xavier_uniform((4, 3), rng="5")

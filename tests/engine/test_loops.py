@@ -1,5 +1,6 @@
 """Both loops over time, held equal to the readable step and to each other."""
 
+import functools
 import subprocess
 import sys
 
@@ -13,6 +14,8 @@ from lstm_lesson.engine import loop
 from lstm_lesson.engine.loop import ArrayLoop
 from lstm_lesson.engine.plain_lstm import lstm_backward, lstm_forward, lstm_step, lstm_step_backward
 
+ReluRNN = functools.partial(RNN, nonlinearity="relu")
+COMPILED = [LSTM, GRU, RNN, ReluRNN]
 sizes = [st.integers(1, most) for most in (12, 4, 5, 9)]  # T, B, D, H
 ways = st.sampled_from([{}, {"reverse": True}, {"bidirectional": True}])
 
@@ -83,7 +86,7 @@ def state_shapes(layer, x):
     return [(layer.num_layers * ways, x.shape[1], size) for size in layer._state_sizes()]
 
 
-@pytest.mark.parametrize("kind", [LSTM, GRU, RNN])
+@pytest.mark.parametrize("kind", COMPILED)
 @given(
     *sizes, ways, st.booleans(), st.booleans(), st.booleans(), st.sampled_from([1, 5, 512]),
     st.integers(0),
@@ -103,7 +106,7 @@ def test_both_loops_are_equal(kind, T, B, D, H, way, bias, ragged, checkpoint, r
     assert_close(compiled, arrays)
 
 
-@pytest.mark.parametrize("kind", [LSTM, GRU, RNN])
+@pytest.mark.parametrize("kind", COMPILED)
 def test_float32_is_as_exact_as_it_can_be(either_loop, kind):
     coarse, fine = (kind(8, 33, dtype=dtype) for dtype in (np.float32, np.float64))
     for name, p in fine.parameters().items():
@@ -116,7 +119,7 @@ def test_float32_is_as_exact_as_it_can_be(either_loop, kind):
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, 1e3, -1e3, 1e30, 1e-40])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("kind", [LSTM, GRU, RNN])
+@pytest.mark.parametrize("kind", COMPILED)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's, of inf - inf
 def test_both_loops_saturate_alike(kind, dtype, value):
     layer = kind(2, 3, dtype=dtype)
@@ -224,11 +227,12 @@ def test_what_grows_without_bound_does_not_reach_out_of_the_padding(options):
 
 PROGRAM = """
 import hashlib, sys
+from functools import partial
 import numpy as np
 from lstm_lesson import GRU, LSTM, RNN
 digest = hashlib.sha256()
 for dtype in (np.float32, np.float64):
-    for kind in (LSTM, GRU, RNN):
+    for kind in (LSTM, GRU, RNN, partial(RNN, nonlinearity="relu")):
         layer = kind(7, 33, dtype=dtype)
         x = np.random.default_rng(0).normal(size=(30, 5, 7)).astype(dtype)
         output, _, cache = layer.forward(x)
