@@ -33,7 +33,8 @@ class Spec(NamedTuple):
     layer: str  # a name in `LAYERS`
     hidden_size: int
     options: str  # of the layer, as JSON; an LSTM's "chrono" is the longest lag, and a GRU's
-    # "update_bias" the initial bias of its update gate
+    # "update_bias" the initial bias of its update gate; an RNN's "input_std" makes its input
+    # weights normal with that standard deviation
     lr: float  # of Adam
     clip: float  # bound of the gradient's norm
     batch_size: int
@@ -72,7 +73,8 @@ def build(spec: Spec) -> Built:
     """Return the model of a run with its initial values; raise ValueError if `spec` is wrong."""
     task = find_task(spec.task)
     options = json.loads(spec.options)
-    longest, update_bias = options.pop("chrono", None), options.pop("update_bias", None)
+    starts = ("chrono", "update_bias", "input_std")
+    longest, update_bias, input_std = (options.pop(name, None) for name in starts)
     seeds = np.random.SeedSequence(spec.seed).spawn(2)
     rng = np.random.default_rng(seeds[0])
     make = LAYERS[check_choice("layer", spec.layer, LAYERS)]
@@ -81,6 +83,9 @@ def build(spec: Spec) -> Built:
         layer.parameters()["bias_l0"][:] = chrono(spec.hidden_size, longest, rng)
     if update_bias is not None:
         layer.parameters()["bias_l0"][spec.hidden_size : 2 * spec.hidden_size] = update_bias
+    if input_std is not None:
+        weight = layer.parameters()["weight_ih_l0"]
+        weight[:] = rng.normal(0, input_std, weight.shape)
     head = layers.Linear(spec.hidden_size, task.output_size, dtype=spec.dtype, rng=rng)
     model = SequenceModel(layer, head, task.loss, task.read)
     if check_choice("engine", spec.engine, ("numpy", "torch")) == "torch":

@@ -12,26 +12,13 @@ import json
 
 from lstm_lesson.engine.arguments import check_choice
 from lstm_lesson.experiments.repeat_1997.specs import REPEAT_1997
-from lstm_lesson.experiments.runs import LAYERS, Outcome, Spec, run
+from lstm_lesson.experiments.runs import Outcome, Spec, run
+from lstm_lesson.experiments.second_edition import SECOND_EDITION, matched
 from lstm_lesson.experiments.sweep import Experiment
 from lstm_lesson.experiments.watch_the_gates import WATCH_THE_GATES
-from lstm_lesson.tasks.synthetic import TASKS
 
 SEEDS = range(10)
 TrainingRuns = functools.partial(Experiment, run=run, outcome=Outcome)
-
-
-@functools.cache
-def matched(layer: str, task: str, hidden_size: int) -> int:
-    """Return the hidden size whose count of parameters, with the head, is nearest to an LSTM's."""
-    D, V = TASKS[task].input_size, TASKS[task].output_size
-
-    def count(kind: str, H: int) -> int:
-        extra = H if kind == "GRU" else 0  # its candidate's second bias
-        return LAYERS[kind].GATES * H * (D + H + 1) + extra + (H + 1) * V
-
-    wanted = count("LSTM", hidden_size)
-    return min(range(1, 8 * hidden_size), key=lambda H: abs(count(layer, H) - wanted))
 
 
 def _runs(arms: dict[str, dict], places: list[tuple[str, int]], rates, **common) -> tuple:
@@ -193,6 +180,7 @@ EXPERIMENTS = {
         REMOVE_ONE_PIECE,
         REPEAT_1997,
         WATCH_THE_GATES,
+        *SECOND_EDITION,
     )
 }
 

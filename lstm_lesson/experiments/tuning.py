@@ -8,7 +8,8 @@ other seeds, and these alone are reported. So what is to run follows from the ro
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,22 +22,32 @@ TUNING = tuple(range(100, 105))  # seeds; those reported are counted from 0
 OPEN = {"lr": 0.0, "seed": -1}
 
 
-def plan(settings: Iterable, seeds: int, rows: Mapping) -> list:
-    """Return the runs that are known to be wanted, given rows: all of them once all are stored.
+class Plan(NamedTuple):
+    """What an experiment runs: called with rows, it returns the runs that these make known."""
 
-    Parameters
-    ----------
-    settings : one `Spec` for each arm at each place, with `OPEN` rate and seed.
-    seeds : how many runs are reported of each.
-    rows : spec to outcome.
-    """
-    specs = []
-    for setting in settings:
-        rates, tuned = tuning(setting, rows)
-        specs += [setting._replace(lr=lr, seed=seed) for lr in rates for seed in TUNING]
-        if tuned is not None:
-            specs += [setting._replace(lr=tuned, seed=seed) for seed in range(seeds)]
-    return specs
+    settings: tuple  # one `Spec` for each arm at each place, with `OPEN` rate and seed
+    seeds: int  # how many runs are reported of each
+
+    def __call__(self, rows: Mapping) -> list:
+        """Return the runs that are known to be wanted: all of them once all are stored."""
+        specs = []
+        for setting in self.settings:
+            rates, tuned = tuning(setting, rows)
+            specs += [setting._replace(lr=lr, seed=seed) for lr in rates for seed in TUNING]
+            if tuned is not None:
+                specs += [setting._replace(lr=tuned, seed=seed) for seed in range(self.seeds)]
+        return specs
+
+    def arms(self, rows: Mapping) -> dict[tuple[str, str, int], Arm]:
+        """Return by (arm, task, T) the reported runs; without those that aren't all stored."""
+        found = {}
+        for setting in self.settings:
+            rates, lr = tuning(setting, rows)
+            specs = tuple(setting._replace(lr=lr, seed=seed) for seed in range(self.seeds))
+            if lr is not None and all(spec in rows for spec in specs):
+                key = setting.arm, setting.task, setting.T
+                found[key] = Arm(*key, lr, tuple(rates), specs, tuple(rows[s] for s in specs))
+        return found
 
 
 def tuning(setting, rows: Mapping) -> tuple[Sequence[float], float | None]:
@@ -71,18 +82,3 @@ def rank(outcomes: Sequence) -> tuple[float, float, float]:
     losses = [o.validation_loss if o.status == "ok" else math.inf for o in outcomes]
     failed = sum(map(math.isinf, solved_at)) / len(solved_at)
     return failed, float(np.median(solved_at)), float(np.median(losses))
-
-
-def reported(settings: Iterable, seeds: int, rows: Mapping) -> dict[tuple[str, str, int], Arm]:
-    """Return the arms of an experiment by (arm, task, T): the reported runs of each.
-
-    One whose runs aren't all stored is left out.
-    """
-    arms = {}
-    for setting in settings:
-        rates, lr = tuning(setting, rows)
-        specs = [setting._replace(lr=lr, seed=seed) for seed in range(seeds)]
-        if lr is not None and all(spec in rows for spec in specs):
-            key = setting.arm, setting.task, setting.T
-            arms[key] = Arm(*key, lr, tuple(rates), tuple(specs), tuple(rows[s] for s in specs))
-    return arms

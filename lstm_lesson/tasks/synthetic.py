@@ -73,6 +73,18 @@ def recall(rng, N: int, T: int) -> Batch:
     return Batch(x, x[0].copy())
 
 
+def first_value(low: float, high: float, marked: bool) -> Callable:
+    """Return a task: values from U(low, high); the target is the first, which may have a mark."""
+
+    def draw(rng, N: int, T: int) -> Batch:
+        x = np.zeros((T, N, 2))
+        x[..., 0] = rng.uniform(low, high, (T, N))
+        x[0, :, 1] = marked
+        return Batch(x, x[0, :, :1].copy())
+
+    return draw
+
+
 def marked_value(rng, N: int, T: int) -> Batch:
     """Values from U(-1, 1), one of the first tenth marked; the target is that one."""
     x = np.zeros((T, N, 2))
@@ -127,6 +139,10 @@ def copy(rng, N: int, T: int) -> Batch:
     return Batch(np.eye(SYMBOLS + 2)[x], target)
 
 
+# Ranges from which `first_value` draws: of two widths, with a centre at zero and away from it.
+RANGES = ((-0.5, 0.5), (0, 1), (-1, 1), (-0.5, 1.5), (0, 2), (1, 3))
+
+
 def always(value):
     """Return what is the same at every lag as a function of the lag."""
     return lambda T: value
@@ -148,6 +164,12 @@ TASKS = {
         lambda T: WORD * math.log(SYMBOLS) / (T + 2 * WORD), 0.99, 1,
         slice(-WORD, None),
     ),
+} | {
+    f"first_of_{low:g}_to_{high:g}{'_marked' if marked else ''}": Task(
+        first_value(low, high, marked), 2, 1, mean_squared_error, "last",
+        always((high - low) ** 2 / 12), 0.95,
+    )
+    for low, high in RANGES for marked in (False, True)
 }  # fmt: skip
 
 

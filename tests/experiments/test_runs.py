@@ -63,6 +63,10 @@ def test_options_reach_the_layer():
     np.testing.assert_array_equal(model.layer.parameters()["bias_l0"][4:8], 3)
     model, *_ = build(SMALL._replace(layer="GRU", options='{"update_bias": 1.0}'))
     np.testing.assert_array_equal(model.layer.parameters()["bias_l0"], [0] * 4 + [1] * 4 + [0] * 4)
+    init = '{"input_std": 0.001, "recurrent_init": "identity"}'
+    model, *_ = build(SMALL._replace(layer="RNN", hidden_size=50, options=init))
+    np.testing.assert_array_equal(model.layer.parameters()["weight_hh_l0"], np.eye(50))
+    assert model.layer.parameters()["weight_ih_l0"].std() == pytest.approx(0.001, rel=0.2)
     for wrong, message in (({"engine": "abacus"}, "engine"), ({"layer": "CNN"}, "layer")):
         with pytest.raises(ValueError, match=message):
             build(SMALL._replace(**wrong))

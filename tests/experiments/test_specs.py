@@ -9,8 +9,12 @@ from test_runs import SMALL
 
 from lstm_lesson.engine.equations import LSTMCell
 from lstm_lesson.engine.layers import LSTM
-from lstm_lesson.experiments.runs import Outcome, build, run
+from lstm_lesson.experiments import store as store_module
+from lstm_lesson.experiments.rules import solved_look
+from lstm_lesson.experiments.runs import CHECKS, Outcome, build, run
 from lstm_lesson.experiments.specs import EXPERIMENTS, START_IT_WELL, experiment, matched
+from lstm_lesson.experiments.trials import VERSION, Trial
+from lstm_lesson.experiments.tuning import TUNING
 from lstm_lesson.tasks.synthetic import TASKS
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +36,10 @@ def test_committed_rows_are_of_the_specification_and_complete(name):
     one = experiment(name)
     assert len(set(one.specs)) == len(one.specs)
     stored = one.store(ROOT / "results")
+    if name.startswith("second/"):  # is being made: what there is of it is of its plan
+        assert stored.rows().keys() <= set(one.planned(stored.rows()))
+        assert stored.machines().keys() == stored.rows().keys()
+        return
     # One that nobody has run yet has none; of one that was begun, all are there.
     assert list(stored.rows()) in ([], list(one.specs))
     assert list(stored.machines()) == list(stored.rows())
@@ -104,3 +112,37 @@ def test_the_sample_shows_an_engine_whose_forget_gate_is_dropped(monkeypatch):
     ((spec, outcomes),) = sample(START_IT_WELL)
     with pytest.raises(AssertionError):
         check_claim(run(spec), outcomes)
+
+
+# ---- Rows of the second edition: to the last digit ----
+
+SECOND = [name for name, one in EXPERIMENTS.items() if one.outcome is Trial]
+
+
+@pytest.mark.parametrize("name", SECOND)
+def test_rows_of_the_second_edition_keep_its_rules(name):
+    one = experiment(name)
+    rows = one.store(ROOT / "results").rows()
+    assert {outcome.version for outcome in rows.values()} <= {VERSION}
+    for spec, outcome in rows.items():
+        scores = [float(score) for score in outcome.scores.split()]
+        look = solved_look(scores, TASKS[spec.task].solved)
+        every = spec.steps // CHECKS * spec.batch_size
+        solved_at = look * every if look and outcome.status == "ok" else 0
+        assert outcome.solved_at == solved_at
+        assert outcome.sequences // every in (len(scores), len(scores) + (outcome.status != "ok"))
+    for arm in one.plan.arms(rows).values():
+        assert len(arm.outcomes) >= 10
+        assert not {spec.seed for spec in arm.specs} & set(TUNING)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SECOND)
+def test_rows_of_the_second_edition_come_out_again_to_the_last_digit(name):
+    one = experiment(name)
+    store = one.store(ROOT / "results")
+    rows, machines = store.rows(), store.machines()
+    here = [spec for spec in rows if machines[spec].processor == store_module._processor()]
+    cheap = sorted(here, key=lambda spec: machines[spec].seconds)[: len(here) // 2]
+    for spec in cheap[:: max(1, len(cheap) // 4)]:
+        assert one.run(spec) == rows[spec], "the engine changed: see VERSION"

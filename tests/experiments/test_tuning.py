@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lstm_lesson.experiments.sweep import Experiment, sweep
-from lstm_lesson.experiments.tuning import FIRST, OPEN, RATES, TUNING, plan, rank, reported, tuning
+from lstm_lesson.experiments.tuning import FIRST, OPEN, RATES, TUNING, Plan, rank, tuning
 
 
 class Setting(NamedTuple):
@@ -27,6 +27,7 @@ class Result(NamedTuple):
 
 
 ARM = Setting("penny", "toss", 1, **OPEN)
+PLAN = Plan((ARM,), 3)
 
 
 def result(spec, best=0.003):
@@ -38,7 +39,7 @@ def result(spec, best=0.003):
 def fill(best, settings=(ARM,), seeds=3):
     """Run what is planned until nothing more is."""
     rows = {}
-    while missing := [spec for spec in plan(settings, seeds, rows) if spec not in rows]:
+    while missing := [spec for spec in Plan(settings, seeds)(rows) if spec not in rows]:
         rows |= {spec: result(spec, best) for spec in missing}
     return rows
 
@@ -62,13 +63,13 @@ def test_a_grid_grows_until_the_best_is_inside(best):
         assert tuple(rates) == FIRST
     # The rows show the grid and are exactly what is planned.
     assert {spec.lr for spec in rows if spec.seed in TUNING} == set(rates)
-    assert list(rows) == plan([ARM], 3, rows) or set(rows) == set(plan([ARM], 3, rows))
+    assert rows.keys() == set(PLAN(rows))
 
 
 def test_what_is_planned_stays_planned_while_rows_come_in():
     rows, whole = {}, fill(0.03)
-    while missing := [spec for spec in plan([ARM], 3, rows) if spec not in rows]:
-        assert rows.keys() <= set(plan([ARM], 3, rows))
+    while missing := [spec for spec in PLAN(rows) if spec not in rows]:
+        assert rows.keys() <= set(PLAN(rows))
         rows[missing[0]] = whole[missing[0]]  # one at a time
     assert rows == whole
 
@@ -76,12 +77,12 @@ def test_what_is_planned_stays_planned_while_rows_come_in():
 def test_reported_runs_are_others_than_those_that_picked_the_rate():
     other = ARM._replace(arm="groat")
     rows = fill(0.03, (ARM, other))
-    arm = reported((ARM, other), 3, rows)["penny", "toss", 1]
+    arm = Plan((ARM, other), 3).arms(rows)["penny", "toss", 1]
     assert [spec.seed for spec in arm.specs] == [0, 1, 2]
     assert {spec.lr for spec in arm.specs} == {arm.lr} == {0.03}
     assert arm.rates == RATES[2:8]
     del rows[arm.specs[1]]
-    assert set(reported((ARM, other), 3, rows)) == {("groat", "toss", 1)}
+    assert set(Plan((ARM, other), 3).arms(rows)) == {("groat", "toss", 1)}
 
 
 def test_runs_that_solve_come_before_sooner_before_lower_losses():
@@ -102,7 +103,7 @@ def test_runs_that_solve_come_before_sooner_before_lower_losses():
 @pytest.mark.slow
 def test_a_sweep_goes_on_until_the_rows_ask_for_no_more(tmp_path):
     def planned(rows):
-        return plan([ARM], 3, rows)
+        return PLAN(rows)
 
     one = Experiment(
         "pennies", "", tuple(planned({})), result, Result, minutes=1, plan=planned
@@ -110,5 +111,5 @@ def test_a_sweep_goes_on_until_the_rows_ask_for_no_more(tmp_path):
     assert sweep(one, tmp_path, only=["lr=0.01"]) == len(TUNING)
     rows = fill(0.003)
     assert sweep(one, tmp_path) == len(rows) - len(TUNING)
-    assert list(one.store(tmp_path).rows().items()) == [(s, rows[s]) for s in planned(rows)]
+    assert list(one.store(tmp_path).rows().items()) == [(s, rows[s]) for s in PLAN(rows)]
     assert sweep(one, tmp_path) == 0
