@@ -132,10 +132,8 @@ def open_tab(chromium):
 
 
 def go(tab, url):
-    """Open a page, and wait for what a script typesets."""
+    """Open a page, and wait for its fonts."""
     tab.goto(url)
-    tab.wait_for_function("!window.MathJax || MathJax.startup?.promise")
-    tab.evaluate("() => window.MathJax?.startup?.promise")
     tab.evaluate("() => document.fonts.ready.then(() => true)")
 
 

@@ -4,7 +4,6 @@
   font and its rules, the icons in use are kept.
 - A page's style sheets become one, without the rules for classes that no page and no script
   names, so that a phone asks once and for little.
-- MathJax stays on pages with an equation.
 - Scripts wait until the page is read, but for the one that the pages' own lines need at once.
 - Pictures have their size written down, so that nothing jumps, and those after the first are
   loaded when the reader comes near.
@@ -23,10 +22,6 @@ from PIL import Image
 
 FONT = "_static/vendor/fontawesome/webfonts/fa-solid-900.ttf"
 ICON_SCRIPT = re.compile(r'\s*<script [^>]*src="[^"]*/fontawesome\.js[^"]*"></script>')
-MATHJAX = re.compile(
-    r"\s*<script>window\.MathJax = [^<]*</script>"
-    r'|\s*<script [^>]*src="[^"]*/(?:tex-chtml|equations)[^"]*"></script>'
-)
 AT_ONCE = re.compile(
     r"<script (?![^>]*(?:\bdefer\b|\basync\b|documentation_options))(?=[^>]*\bsrc=)"
 )
@@ -47,10 +42,7 @@ FACE = """
 
 def lighten(text: str) -> str:
     """Return the text of a page without the scripts that it does not need."""
-    text = ICON_SCRIPT.sub("", text)
-    if 'class="math' not in text:
-        text = MATHJAX.sub("", text)
-    return AT_ONCE.sub("<script defer ", text)
+    return AT_ONCE.sub("<script defer ", ICON_SCRIPT.sub("", text))
 
 
 def size_pictures(text: str, folder: Path) -> str:
@@ -143,7 +135,7 @@ def write_icons(folder: Path, icons: set[int]) -> None:
 
 
 def finish(app, exception):
-    if exception or app.builder.format != "html":
+    if exception or app.builder.name != "html":
         return
     folder = Path(app.outdir)
     static = folder / "_static"
@@ -152,7 +144,7 @@ def finish(app, exception):
     scripts = [
         path.read_text(encoding="utf-8")
         for path in static.rglob("*.js")
-        if "mathjax" not in path.parts and "fontawesome" not in path.parts
+        if "fontawesome" not in path.parts
     ]
     styles = Styles(static, set(re.findall(r"[\w-]+", " ".join([*pages.values(), *scripts]))))
     for path, text in pages.items():
