@@ -81,6 +81,46 @@ def test_pictures_have_alternative_text(page):
     assert [img for img in parse(page).select("img") if not (img.get("alt") or "").strip()] == []
 
 
+def numbers(texts) -> list[str]:
+    """What stands before the point in the number of each text."""
+    return [re.search(r"(\d+)\.\d+", text)[1] for text in texts]
+
+
+def test_a_chapter_has_its_number_wherever_a_reader_meets_it(page):
+    chapter = re.match(r"(\d\d)_", page.name)
+    titles = [parse(page).title, article(page).h1]
+    if not chapter:
+        assert not any(re.match(r"\s*\d", title.get_text()) for title in titles)
+        return
+    number = int(chapter[1])
+    assert all(title.get_text().strip().startswith(f"{number}. ") for title in titles)
+    assert article(page).h1.get_text().count(f"{number}.") == 1
+    ways = [a.get_text(" ", strip=True) for a in parse(page).select("a.left-prev, a.right-next")]
+    for way, near in zip(ways, (number - 1, number + 1), strict=True):
+        there = any(name.startswith(f"chapters/{near:02}_") for name in PAGES)
+        assert there == (f"Chapter {near}: " in way)
+    counted = ".caption-number, .eqno, .exercise .admonition-title, .solution .admonition-title"
+    assert {*numbers(tag.get_text() for tag in article(page).select(counted))} == {str(number)}
+
+
+def test_solutions_keep_their_addresses_and_exercises_link_to_themselves(page):
+    exercises = [box["id"] for box in article(page).select(".exercise")]
+    solutions = [box["id"] for box in article(page).select(".solution")]
+    assert solutions == [f"{name}-solution" for name in exercises]
+    links = [a["href"] for a in article(page).select(".exercise > .admonition-title > a")]
+    assert links == [f"#{name}" for name in exercises]
+
+
+def test_a_link_with_the_title_of_a_chapter_has_its_number(page):
+    links = article(page).select("a.reference.internal[href]")
+    told = {(urldefrag(a["href"])[0], a.get_text()) for a in links}
+    for href, text in told:
+        chapter = re.search(r"(\d\d)_\w+\.html$", href)
+        if chapter:
+            title = article((page.parent / href).resolve()).h1.get_text().partition(". ")[2]
+            assert title.rstrip("#") not in text or f"Chapter {int(chapter[1])}: " in text
+
+
 def test_no_directive_is_left_raw(page):
     visible = BeautifulSoup(str(article(page)), "html.parser")
     for tag in visible.select("pre, code, script, style"):
@@ -177,6 +217,23 @@ def test_code_fits_a_desk(look):
             .filter(e => e.scrollWidth > e.clientWidth).map(e => e.textContent)"""
     )
     assert cut == []
+
+
+def test_a_link_to_a_solution_opens_it_and_the_link_in_its_title_does_not(visit):
+    name = next(page for page in PAGES if page.startswith("chapters/01"))
+    tab, problems = visit(f"{name}.html", viewport=WIDE)
+    solutions, closed = tab.locator(".solution"), tab.locator(".solution.toggle-hidden")
+    first, second = (solutions.nth(n).get_attribute("id") for n in range(2))
+    count = solutions.count()
+    assert closed.count() == count
+    tab.evaluate("id => { location.hash = id; }", second)
+    tab.locator(f"#{second}:not(.toggle-hidden)").wait_for()
+    tab.locator(f"#{first} > .admonition-title > a").click()
+    assert tab.url.endswith("#" + first.removesuffix("-solution"))
+    assert closed.count() == count - 1
+    tab.goto(f"{tab.url.partition('#')[0]}?again#{first}")
+    tab.locator(f"#{first}:not(.toggle-hidden)").wait_for()
+    assert problems == []
 
 
 def test_reader_can_switch_to_dark_and_back(visit):
