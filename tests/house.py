@@ -195,7 +195,7 @@ def places(floor: Mapping[str, int], arrows: Graph) -> tuple[dict, list[list]]:
         }
 
     def cost(orders):
-        x = {each: at for order in orders for each, at in across(order).items()}
+        x = {each: middle for order in orders for each, middle in across(order).items()}
         steps = [pair for chain in chains for pair in pairwise(chain)]
         crossed = sum(
             (x[a] - x[c]) * (x[b] - x[d]) < 0

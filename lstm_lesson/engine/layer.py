@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import re
 import uuid
 from dataclasses import asdict, dataclass, field, fields
+from textwrap import indent
 from typing import NamedTuple
 
 import numpy as np
@@ -60,8 +62,11 @@ class Layer:
     def __init_subclass__(cls) -> None:
         """Write the options into the constructor's signature and into the docstring."""
         cls.__signature__ = _signature(cls)
-        known = "\n".join(f"    {f.name} : {f.metadata['about']}" for f in _in_order(cls.OPTIONS))
-        cls.__doc__ = (cls.__doc__ or "").replace("    OPTIONS", known)
+        known = "\n".join(f"{f.name} : {f.metadata['about']}" for f in _in_order(cls.OPTIONS))
+        # As far in as the mark is: from Python 3.13 on a docstring comes without its indent.
+        cls.__doc__ = re.sub(
+            "(?m)^( *)OPTIONS$", lambda mark: indent(known, mark[1]), cls.__doc__ or ""
+        )
 
     def _build(self, options: dict) -> None:
         """Check the options and keep them; raise TypeError for a name that is none."""
