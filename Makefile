@@ -9,7 +9,7 @@
 #   make count    lines of code by room, and the budgets
 #   make bench    speed against PyTorch, kept in results/
 #   make serve    the built pages on http://127.0.0.1:8000 (another port: make serve PORT=8080)
-#   make lab      the chapters in JupyterLab
+#   make lab      the chapters in JupyterLab, as copies to read and to play with
 #   make clean    remove what was built (the environment in .venv stays)
 #
 # Needs make and Python 3.11 or later. Another Python: make PYTHON=python3.12 book
@@ -30,6 +30,7 @@ BUILD := _build
 FOR_PAGES := $(VENV)/.for_pages
 INSTALLED := $(VENV)/.installed
 BUILT := $(BUILD)/.built
+PACKED := $(BUILD)/.packed
 
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
@@ -57,7 +58,7 @@ CHAPTERS := $(filter %.ipynb %.md,$(PAGES))
 PACKAGE := $(filter %.py,$(call files,lstm_lesson))
 SOURCES := $(PAGES) $(PACKAGE) $(call files,plots) intro.md _config.yml _toc.yml references.bib
 
-book: $(BUILT)
+book: $(BUILT) $(PACKED)
 	@echo "The book is built. Open this file in a browser:"
 	@echo "$(CURDIR)/$(BUILD)/html/index.html"
 
@@ -105,10 +106,17 @@ $(BUILT): $(FOR_PAGES) $(SOURCES) $(BUILD)/.names
 	  $(if $(filter-out $(CHAPTERS) $(PACKAGE),$?),--all)
 	@touch $@
 
+# The wheel and the source archive, which the pages offer: the same bytes from the same files.
+$(PACKED): $(FOR_PAGES) $(SOURCES) $(call files,lstm_lesson results tests ports .ci .github) \
+  $(wildcard *.md *.txt *.cff *.toml) LICENSE Makefile $(BUILD)/.names
+	@rm -f $(BUILD)/html/lstm_lesson-*
+	@$(BIN)/python -m hatchling build -d $(BUILD)/html >/dev/null
+	@touch $@
+
 # One thread for each of the processes side by side, unless the caller says otherwise.
 ONE_THREAD := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} OPENBLAS_NUM_THREADS=$${OPENBLAS_NUM_THREADS:-1}
 
-test: $(INSTALLED) $(BUILT)
+test: $(INSTALLED) $(BUILT) $(PACKED)
 	@echo "Testing: the package, each notebook against its outputs, the built pages"
 	@$(ONE_THREAD) $(BIN)/python -m pytest --nbval -n $(JOBS) --dist loadfile
 
@@ -137,12 +145,16 @@ bench: $(INSTALLED)
 	@echo "Measuring on one thread, a few minutes; leave the machine alone meanwhile"
 	@$(BIN)/python tests/bench.py
 
-serve: $(BUILT)
+serve: $(BUILT) $(PACKED)
 	@echo "The book is at http://127.0.0.1:$(PORT) until you press Ctrl-C"
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory $(BUILD)/html
 
-lab: $(INSTALLED)
-	@$(BIN)/jupyter lab chapters
+# What is there is yours, and stays as you left it, until `make clean`.
+lab: $(INSTALLED) $(BUILT)
+	@mkdir -p $(BUILD)/lab
+	@for chapter in $(BUILD)/html/_sources/chapters/*.ipynb; do \
+	  copy="$(BUILD)/lab/$${chapter##*/}"; [ -e "$$copy" ] || cp "$$chapter" "$$copy"; done
+	@$(BIN)/jupyter lab $(BUILD)/lab
 
 clean:
 	rm -rf $(BUILD) .pytest_cache .ruff_cache .hypothesis

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from coins import COINS, bad_toss, coins, fatal_toss, fell, threads, toss
 
-from lstm_lesson.experiments.sweep import NO_DASHBOARD, sweep
+from lstm_lesson.experiments import sweep as module
+from lstm_lesson.experiments.sweep import NO_DASHBOARD, rows_of_the_book, sweep
 
 
 @pytest.fixture(scope="module")
@@ -189,3 +190,15 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_rows(undisturbed, cluster,
     os.kill(cluster.pids[0], signal.SIGKILL)
     assert process.wait(timeout=120) == 0
     assert store.path.read_bytes() == undisturbed.path.read_bytes()
+
+
+def test_the_rows_of_the_book_come_along_or_are_missed_in_one_sentence(tmp_path, monkeypatch):
+    package = tmp_path / "site" / "lstm_lesson"
+    monkeypatch.setattr(module, "__file__", str(package / "experiments" / "sweep.py"))
+    with pytest.raises(FileNotFoundError, match=r"the measured rows .* install its wheel"):
+        COINS.store()
+    for folder in (tmp_path / "site" / "results", package / "results"):  # a clone, a wheel
+        folder.mkdir(parents=True)
+        (folder / "coins.machines.csv").touch()
+        assert rows_of_the_book() == folder
+        assert COINS.store().path.parent == folder

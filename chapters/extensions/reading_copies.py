@@ -1,0 +1,239 @@
+"""Sphinx extension: the notebook that a page offers for download is one that any Jupyter shows.
+
+The book's own notebooks have MyST's roles and directives in their prose, which JupyterLab, GitHub
+and editors print raw: a sentence would lack its number. In the copy each of them is the text that
+the page shows. On top it says how to get what it imports, and stops with that sentence if it's
+missing. A figure has its caption below; solutions, and code that the page folds, start folded.
+"""
+
+import ast
+import json
+import re
+import sys
+from pathlib import Path
+
+from docutils import nodes
+from lstm_lesson import __version__
+from sphinx.addnodes import pending_xref
+from sphinx.environment import BuildEnvironment
+
+WHEEL = f"lstm_lesson-{__version__}-py3-none-any.whl"
+ROLE = re.compile(r"\{([\w:+-]+)\}`([^`]+)`")
+TARGET = re.compile(r"(.*?)\s*<([^<>]+)>", re.S)
+FENCE = re.compile(r"(`{3,}|:{3,})(?:\{([\w-]+)\} *(.*)|(.*))")
+EQUATION = re.compile(r"(^\$\$.*?)\$\$ *\(([\w-]+)\)", re.S | re.M)
+LINK = re.compile(r"\[([^\]]*)\]\((?!\w+:|#)([^)#]*)(#[^)]*)?\)")
+FOLDED = {"source_hidden": True}
+CHECK = """\
+import importlib.util
+
+needs = {needs}
+missing = [name for name in needs if importlib.util.find_spec(name) is None]
+if missing:
+    raise ModuleNotFoundError(
+        "this notebook needs " + ", ".join(missing) + "; the cell above says how to get it"
+    )"""
+HOW = """\
+To run this notebook, install the package of the book, with all that its chapters need{where}, and
+open the notebook in JupyterLab (on Windows, write `.venv\\Scripts\\` for `.venv/bin/`):
+
+```
+python3 -m venv .venv
+.venv/bin/pip install "{wanted}"
+.venv/bin/jupyter lab {name}
+```"""
+
+
+def install(address: str) -> str:
+    """Return what pip is to install, from the published site or from the file beside one."""
+    if address:
+        return f"lstm_lesson[book] @ {address.rstrip('/')}/{WHEEL}"
+    return f"./{WHEEL}[book]"
+
+
+class Page:
+    """What the references of one page say there."""
+
+    def __init__(self, env: BuildEnvironment, name: str, glued: dict[str, str]):
+        self.env, self.name, self.glued = env, name, glued
+        self.address = env.config.html_baseurl
+
+    def role(self, match: re.Match) -> str:
+        """Return the text of a role; raise KeyError for one that means nothing here."""
+        role, text = match.groups()
+        if role == "glue:text":
+            name, _, form = text.partition(":")
+            return format(float(self.glued[name]), form) if form else self.glued[name]
+        explicit = TARGET.fullmatch(text)
+        title, target = explicit.groups() if explicit else (text, text)
+        if role == "term" or (role == "doc" and explicit):
+            return title
+        return self.reference(role, target, title, bool(explicit))
+
+    def reference(self, role: str, target: str, title: str = "", explicit: bool = False) -> str:
+        """Return the text of a reference as Sphinx resolves it."""
+        domain, _, kind = role.rpartition(":")
+        domain = domain or ("math" if role == "eq" else "std")
+        domain, kind = ("cite", kind) if domain == "cite" else (domain, kind)
+        found = self.numbered(target) if role == "ref" else None
+        found = found or self.resolve(domain, kind, target, title, explicit)
+        if not found:
+            raise KeyError(f"{self.name}: {{{role}}}`{target}` leads nowhere")
+        return found
+
+    def numbered(self, label: str) -> str | None:
+        """Return ``Exercise 3.1`` for the label of something numbered, else None."""
+        page, place = self.env.get_domain("std").anonlabels.get(label, ("", ""))
+        numbers = self.env.toc_fignumbers.get(page, {}).values()
+        if not any(place in each for each in numbers):
+            return None
+        return self.resolve("std", "numref", label, "", False)
+
+    def resolve(self, domain, kind, target, title, explicit) -> str | None:
+        node = pending_xref("", refdomain=domain, reftype=kind, reftarget=target,
+                            refexplicit=explicit, refdoc=self.name)  # fmt: skip
+        shown = nodes.inline(title, title, classes=["xref", domain])
+        builder = self.env.app.builder
+        found = self.env.get_domain(domain).resolve_xref(
+            self.env, self.name, builder, kind, target, node, shown
+        )
+        return None if found is None else found.astext()
+
+    def link(self, match: re.Match) -> str:
+        """Return a link with a text, to the published page if there is one."""
+        text, path, anchor = match[1], match[2], match[3] or ""
+        place = Path(self.name).parent / path
+        page = place.with_suffix("").as_posix()
+        if page in self.env.titles:
+            text = text or self.env.titles[page].astext()
+            path = f"{self.address.rstrip('/')}/{page}.html" if self.address else path
+        return f"[{text}]({path}{anchor})"
+
+    def equation(self, match: re.Match) -> str:
+        number = re.search(r"\(([\w.]+)\)", self.reference("eq", match[2]))[1]
+        if re.search(r"\\begin\{(?:align|gather)", match[1]):
+            return f"{match[1]}$$"
+        return f"{match[1].rstrip()} \\tag{{{number}}}\n$$"
+
+    def prose(self, source: str) -> str:
+        """Return Markdown without anything that only MyST understands."""
+        source = EQUATION.sub(self.equation, source)
+        lines, open_fences, options = [], [], False
+        for line in source.split("\n"):
+            if options and re.match(r":[\w-]+:", line):
+                if line.startswith(":label:") and lines[-1].startswith("**Exercise"):
+                    number = self.numbered(line.removeprefix(":label:").strip())
+                    lines[-1] = lines[-1].replace("Exercise", number or "Exercise", 1)
+                continue
+            options = False
+            fence = FENCE.fullmatch(line.strip())
+            if fence and open_fences and not fence[2] and not fence[4]:
+                lines += [close for close in [open_fences.pop()] if close is not None]
+            elif fence and fence[2] is not None:
+                begin, close = self.directive(fence[2], fence[3])
+                lines += begin
+                open_fences.append(close)
+                options = True
+            elif fence:
+                lines.append(line)
+                open_fences.append(line.strip()[: len(fence[1])])
+            elif open_fences and open_fences[-1] == "```":  # code, as it is
+                lines.append(line)
+            else:
+                lines.append(LINK.sub(self.link, ROLE.sub(self.role, line)))
+        text = ROLE.sub(self.role, "\n".join(lines))  # those that were broken over two lines
+        return re.sub(r"\n{3,}", "\n\n", text).strip("\n")
+
+    def directive(self, name: str, argument: str) -> tuple[list[str], str | None]:
+        """Return the lines that stand for the opening of a directive, and for its end."""
+        argument = ROLE.sub(self.role, argument)
+        if name == "exercise-start":
+            return [f"**Exercise. {argument}**"], None
+        if name == "solution-start":
+            return [f"**Solution to {self.numbered(argument) or 'the exercise'}**"], None
+        if name == "dropdown":
+            return ["<details>", f"<summary>{argument}</summary>", ""], "\n</details>"
+        if name == "literalinclude":
+            path = Path(self.env.doc2path(self.name)).parent / argument
+            code = path.read_text(encoding="utf-8").rstrip()
+            return [f"```{path.suffix[1:]}", code, "```"], None
+        return [f"**{argument}**", ""] if argument else [], None
+
+
+def glued(notebook: dict) -> dict[str, str]:
+    """Return each name that a cell glues, with its text."""
+    found = {}
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            kept = output.get("metadata", {}).get("scrapbook")
+            if kept:
+                text = "".join(output["data"][f"{kept['mime_prefix']}text/plain"])
+                found[kept["name"]] = text[1:-1] if re.fullmatch(r"'.*'|\".*\"", text) else text
+    return found
+
+
+def imported(notebook: dict) -> list[str]:
+    """Return the packages that the code of a notebook imports, those of Python left out."""
+    names = set()
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            for node in ast.walk(ast.parse("".join(cell["source"]))):
+                if isinstance(node, ast.Import):
+                    names |= {alias.name.split(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom):
+                    names.add(node.module.split(".")[0])
+    return sorted(names - sys.stdlib_module_names)
+
+
+def copy(notebook: dict, page: Page) -> dict:
+    """Return the notebook as a reader gets it."""
+    cells, solution = [], False
+    for cell in notebook["cells"]:
+        source, metadata = "".join(cell["source"]), dict(cell["metadata"])
+        if cell["cell_type"] == "markdown":
+            marks = re.findall(r"^`{3,}\{solution-(start|end)\}", source, re.M)
+            solution = marks[-1] == "start" if marks else solution
+            source = page.prose(source)
+        elif solution or {"hide-input", "hide-cell", "remove-input"} & {*metadata.get("tags", [])}:
+            metadata["jupyter"] = FOLDED | ({"outputs_hidden": True} if solution else {})
+        if source:
+            lines = source.splitlines(keepends=True)
+            cells.append(cell | {"source": lines, "metadata": metadata})
+        figure = metadata.get("mystnb", {}).get("figure", {})
+        if figure.get("name") and not solution:
+            caption = f"*{page.numbered(figure['name'])}. {page.prose(figure['caption'])}*"
+            cells.append(markdown(f"{cell['id'][:56]}-caption", caption))
+    where = "" if page.address else f" (the page offers `{WHEEL}`; save it beside this)"
+    name = f"{Path(page.name).name}.ipynb"
+    how = HOW.format(where=where, wanted=install(page.address), name=name)
+    check = CHECK.format(needs=json.dumps(imported(notebook)))
+    first = code("what-it-needs", check, {"jupyter": FOLDED})
+    return notebook | {"cells": [cells[0], markdown("how-to-run", how), first, *cells[1:]]}
+
+
+def markdown(id: str, source: str) -> dict:
+    lines = source.splitlines(keepends=True)
+    return {"cell_type": "markdown", "id": id, "metadata": {}, "source": lines}
+
+
+def code(id: str, source: str, metadata: dict) -> dict:
+    cell = markdown(id, source) | {"cell_type": "code", "metadata": metadata}
+    return cell | {"execution_count": None, "outputs": []}
+
+
+def write(app, exception):
+    """Put the copies in the place of the notebooks that the pages offer."""
+    if exception or app.builder.name != "html":
+        return
+    for path in sorted((Path(app.outdir) / "_sources").rglob("*.ipynb")):
+        name = path.relative_to(Path(app.outdir) / "_sources").with_suffix("").as_posix()
+        source = Path(app.env.doc2path(name))
+        notebook = json.loads(source.read_text(encoding="utf-8"))
+        made = copy(notebook, Page(app.env, name, glued(notebook)))
+        text = json.dumps(made, indent=1, ensure_ascii=False)
+        path.write_text(text + "\n", encoding="utf-8")
+
+
+def setup(app):
+    app.connect("build-finished", write)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
