@@ -13,6 +13,7 @@ import numpy as np
 from lstm_lesson.experiments.rules import IN_A_ROW, solved_look
 from lstm_lesson.experiments.runs import CHECKS, CURVE, TEST, VALIDATION, Spec, build, evaluate
 from lstm_lesson.experiments.runs import sample as draw
+from lstm_lesson.tasks.synthetic import Task
 from lstm_lesson.training.batches import Fresh
 from lstm_lesson.training.loop import Run
 from lstm_lesson.training.optim import Adam
@@ -43,10 +44,24 @@ class Trial(NamedTuple):
         return self.solved_at > 0
 
 
-def trial(spec: Spec) -> Trial:
-    """Train and test one model; a run whose numbers overflow is an outcome, not an error.
+class Trained(NamedTuple):
+    """A model with its best parameters, and what came of its training."""
 
-    With `spec.stop` it ends a tenth of the budget after it is solved, else with the budget.
+    model: object  # of `lstm_lesson.training.models`
+    task: Task
+    seed: np.random.SeedSequence  # of more data
+    trial: Trial
+
+
+def trial(spec: Spec) -> Trial:
+    """Train and test one model; a run whose numbers overflow is an outcome, not an error."""
+    return train(spec).trial
+
+
+def train(spec: Spec) -> Trained:
+    """Train and test one model, and return it.
+
+    With `spec.stop` a run ends a tenth of the budget after it is solved, else with the budget.
     """
     model, task, seed, parameters = build(spec)
     train, validate, test = (np.random.default_rng(s) for s in seed.spawn(3))
@@ -73,7 +88,7 @@ def trial(spec: Spec) -> Trial:
         steps = len(training.train().step)
         loss, score = evaluate(model, task, draw(task, test, TEST, spec), spec.T)
     look = None if training.diverged else solved_look(scores, task.solved)
-    return Trial(
+    found = Trial(
         parameters=parameters,
         trivial=task.trivial(spec.T),
         status="diverged" if training.diverged else "ok",
@@ -86,6 +101,7 @@ def trial(spec: Spec) -> Trial:
         curve=" ".join(f"{v:.3g}" for v in losses[CHECKS // CURVE - 1 :: CHECKS // CURVE]),
         version=VERSION,
     )
+    return Trained(model, task, seed, found)
 
 
 def floor(score: float) -> float:

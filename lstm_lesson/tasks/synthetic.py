@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lstm_lesson.engine.arguments import check_choice, check_rng, check_size
+from lstm_lesson.tasks import languages
 from lstm_lesson.training.losses import mean_squared_error, softmax_cross_entropy
 from lstm_lesson.training.models import Batch
 
@@ -41,19 +42,21 @@ class Task(NamedTuple):
     solved: float  # least score
     shortest: int = 2  # least T
     scored: slice = slice(None)  # steps whose classes count in the score
+    whole: bool = False  # whether a sequence counts as right only if all of its steps are
 
     def sample(self, rng, N: int, T: int) -> Batch:
         """Return N sequences of lag T, drawn by a generator or a seed; raise if T is too short."""
         return self.draw(check_rng(rng), check_size("N", N), check_size("T", T, self.shortest))
 
     def score(self, y: np.ndarray, batch: Batch, T: int) -> float:
-        """Return the share of classes that are right, or of the variance that is explained.
+        """Return the share of classes or of sequences that are right, or of variance explained.
 
-        Both are 1 for a perfect predictor.
+        All are 1 for a perfect predictor.
         """
         if self.loss is mean_squared_error:
             return 1 - mean_squared_error(y, batch.target)[0] / self.trivial(T)
-        return float(np.mean((y.argmax(axis=-1) == batch.target)[self.scored]))
+        right = (y.argmax(axis=-1) == batch.target)[self.scored]
+        return float(np.mean(right.all(axis=0) if self.whole else right))
 
 
 def adding(rng, N: int, T: int) -> Batch:
@@ -163,6 +166,22 @@ TASKS = {
         copy, SYMBOLS + 2, SYMBOLS + 1, softmax_cross_entropy, "every",
         lambda T: WORD * math.log(SYMBOLS) / (T + 2 * WORD), 0.99, 1,
         slice(-WORD, None),
+    ),
+    "parity": Task(
+        languages.parity, 2, 2, softmax_cross_entropy, "every", always(math.log(2)), 0.95, 1,
+        whole=True,
+    ),
+    "modular_counting": Task(
+        languages.modular_counting, 3, languages.CYCLE, softmax_cross_entropy, "every",
+        languages.modular_counting_trivial, 0.95, 1, whole=True,
+    ),
+    "a_n_b_n": Task(
+        languages.a_n_b_n, 2, 2, softmax_cross_entropy, "every", languages.a_n_b_n_trivial, 0.95,
+        whole=True,
+    ),
+    "brackets": Task(
+        languages.brackets, 2, 2, softmax_cross_entropy, "every", languages.brackets_trivial, 0.95,
+        whole=True,
     ),
 } | {
     f"first_of_{low:g}_to_{high:g}{'_marked' if marked else ''}": Task(
