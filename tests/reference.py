@@ -115,7 +115,8 @@ def forward(layer, params, x, state, lengths):
                 halves.append(half)
                 final.append(s)
             steps = [torch.cat(parts) for parts in zip(*halves, strict=True)]
-        padding = [torch.zeros_like(steps[0])] * (T - len(steps))
+        wide = ways * (getattr(layer, "proj_size", 0) or layer.hidden_size)
+        padding = [torch.zeros(wide, dtype=x.dtype)] * (T - len(steps))
         outputs.append(torch.stack(steps + padding))
         finals.append([torch.stack(parts) for parts in zip(*final, strict=True)])
     return torch.stack(outputs, 1), [torch.stack(f, 1) for f in zip(*finals, strict=True)]

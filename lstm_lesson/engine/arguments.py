@@ -117,8 +117,8 @@ def check_number(name: str, value, low: float = -np.inf, high: float = np.inf) -
     return number
 
 
-def check_lengths(name: str, value, T: int, B: int) -> np.ndarray:
-    """Return `value` as an array if it is B whole numbers from 1 to T; raise otherwise."""
+def check_lengths(name: str, value, T: int, B: int, least: int = 1) -> np.ndarray:
+    """Return `value` as an array if it is B whole numbers from `least` to T; raise otherwise."""
     try:
         lengths = np.asarray(value)
     except ValueError as error:  # not as many in each row
@@ -127,6 +127,6 @@ def check_lengths(name: str, value, T: int, B: int) -> np.ndarray:
         raise TypeError(f"{name}: expected whole numbers, got {lengths.dtype}")
     if lengths.shape != (B,):
         raise ValueError(f"{name}: expected shape ({B},), one a sequence, got {lengths.shape}")
-    if lengths.min() < 1 or lengths.max() > T:
-        raise ValueError(f"{name}: expected 1 to {T}, got {lengths.min()} to {lengths.max()}")
+    if lengths.min() < least or lengths.max() > T:
+        raise ValueError(f"{name}: expected {least} to {T}, got {lengths.min()} to {lengths.max()}")
     return lengths.astype(np.int64)

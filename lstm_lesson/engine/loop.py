@@ -61,7 +61,7 @@ def forward(
     params : dict of arrays: ``weight_ih`` (gates * H, D), ``weight_hh``, perhaps ``bias``
         (gates * H,), and what the cell knows beyond.
     lengths : (B,), steps of each sequence; what follows them is padding, which changes nothing and
-        gives zero output. By default all T.
+        gives zero output. Where there are none, the last state is zero. By default all T.
     reverse : run each sequence from its last step to its first; output keeps the order of `x`.
     checkpoint : keep a state every ``sqrt(T)`` steps only, and compute the rest again in
         `backward`: memory grows like the square root of T, for one more forward pass. `x` is then
@@ -83,7 +83,7 @@ def forward(
     x = in_order(x, lengths, reverse)
     count = math.isqrt(T) if checkpoint else T * B // max(ROWS, NUMBERS // H)
     length = -(-T // max(1, count))
-    state = tuple(part.copy() for part in state)
+    state = _not_empty(state, lengths)
     output = np.empty((T, *state[0].shape), x.dtype)
     segments = []
     for start in range(0, T, length):
@@ -129,6 +129,7 @@ def backward(d_output, d_state, cache: Cache, record: list | None = None) -> Gra
             weights, d_output[steps], d_state, part, kept, left, **more
         )
         total = grads if total is None else {k: g + grads[k] for k, g in total.items()}
+    d_state = _not_empty(d_state, lengths)
     return Grads(in_order(d_x, lengths, reverse), d_state, loop.unpack(weights, total))
 
 
@@ -222,6 +223,12 @@ def in_order(x, lengths, reverse):
         order = np.where(inside, lengths - 1 - steps, steps)
         x = np.take_along_axis(x, order[..., None], axis=0)
     return np.where(inside[..., None], x, x.dtype.type(0))
+
+
+def _not_empty(state, lengths):
+    """Return a copy of the parts of a state, zero for sequences that have no steps."""
+    going = None if lengths is None else (lengths > 0)[:, None]
+    return tuple(part.copy() for part in _where(going, state))
 
 
 def _beside_one(x):

@@ -157,8 +157,9 @@ class RecurrentLayer(Layer):
         x : (T, B, D), or (B, T, D) if `batch_first`, of the layer's dtype, with T and B at least 1.
         state : the state before the first step, arrays (layers * directions, B, H), as `forward`
             returns it; zeros by default.
-        lengths : B whole numbers from 1 to T, the steps of each sequence; what follows is padding,
-            which changes nothing and has zero output. By default all T.
+        lengths : B whole numbers from 0 to T, the steps of each sequence, by default all T; what
+            follows is padding, which changes nothing and has zero output. A sequence of no steps
+            has a final state of zeros, as in ONNX Runtime.
         checkpoint : keep a state every ``sqrt(T)`` steps only and compute the rest again in
             `backward`, for which `x` must stay as it is: memory grows like the square root of T.
         keep : without it, keep nothing for `backward`, whose cache is then None: quicker.
@@ -183,7 +184,7 @@ class RecurrentLayer(Layer):
         x = self._time_first(x)
         T, B, _ = x.shape
         if lengths is not None:
-            lengths = check_lengths("lengths", lengths, T, B)
+            lengths = check_lengths("lengths", lengths, T, B, least=0)
         check_flag("checkpoint", checkpoint)
         check_flag("keep", keep)
         if loop not in (None, over_time.ArrayLoop):

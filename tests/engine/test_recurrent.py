@@ -212,6 +212,31 @@ def test_central_differences_agree(either_loop, kind, options):
     assert len(table.rows) == 1 + len(layer.parameters()) + len(layer._state_sizes())
 
 
+@pytest.mark.parametrize("kind", [RNN, GRU, LSTM])
+def test_a_sequence_without_steps_gives_zeros_and_takes_no_gradient(either_loop, kind):
+    for way in ({}, {"reverse": True}, {"bidirectional": True}):
+        layer, rng = build(kind, {"num_layers": 2} | way, 2, 3, 0)
+        x = rng.normal(size=(4, 3, 2))
+        start = layer.forward(x)[1]
+        output, state, cache = layer.forward(x, start, [4, 0, 2])
+        grads = layer.backward(np.ones_like(output), cache, start)
+        alone = [4, 2]
+        others = layer.forward(x[:, ::2], pick(start, [0, 2]), alone)
+        expected = layer.backward(np.ones_like(others[0]), others[2], pick(start, [0, 2]))
+        for name, p in expected.params.items():
+            np.testing.assert_allclose(grads.params[name], p, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(output[:, ::2], others[0], rtol=1e-12)
+        empty = [output[:, 1], grads.x[:, 1], *pick((state, grads.state), 1)]
+        assert not any(np.any(each) for each in empty)
+        assert all(np.any(each) for each in pick((state, grads.state), 0))
+
+
+def pick(state, sequences):
+    if isinstance(state, tuple):
+        return tuple(pick(part, sequences) for part in state)
+    return state[:, sequences]
+
+
 @given(st.integers(0), st.sampled_from([RNN, GRU, LSTM]), ways)
 def test_padding_changes_nothing_whatever_it_holds(either_loop, seed, kind, way):
     layer, rng = build(kind, {"num_layers": 2} | way, 2, 3, seed)
@@ -354,8 +379,8 @@ def test_options_that_do_not_fit_are_named(kind, options, error, message):
 @pytest.mark.parametrize(
     ("lengths", "error", "message"),
     [
-        ([5, 0], ValueError, "lengths: expected 1 to 5, got 0 to 5"),
-        ([5, 6], ValueError, "lengths: expected 1 to 5, got 5 to 6"),
+        ([5, -1], ValueError, "lengths: expected 0 to 5, got -1 to 5"),
+        ([5, 6], ValueError, "lengths: expected 0 to 5, got 5 to 6"),
         ([5], ValueError, r"lengths: expected shape \(2,\), one a sequence, got \(1,\)"),
         ([5.0, 2.0], TypeError, "lengths: expected whole numbers, got float64"),
         ([[5], [2, 1]], TypeError, "lengths: expected whole numbers, got"),
