@@ -92,11 +92,18 @@ static Value file, *inputs;
 static char *tensors, *folder;  /* of a safetensors file: header, then numbers */
 static Value header;
 static int T, B, D, H, P, R, layers, ways, reverse, batch_first, reset_after, peephole, coupled;
-static int lstm, gru, rnn, gates, has_clip, has_cell_clip;
+static int lstm, gru, rnn, gates, has_clip, has_cell_clip, no_i, no_f, no_o;
 static real clip_z, clip_c;
 static const char *act_gate, *act_cell, *act_hidden, *act_state;
 
 static int whole(const char *key) { Value *v = find(&file, key); return v ? (int)v->number : 0; }
+
+static int removed(const char *gate) {
+    Value *v = find(&file, "removed");
+    for (int k = 0; v && k < v->count; k++)
+        if (!strcmp(v->items[k].text, gate)) return 1;
+    return 0;
+}
 
 static const char *act(const char *place) {
     Value *v = find(find(&file, "activations"), place);
@@ -198,10 +205,13 @@ static void step(Run *r, int t) {
         real f = f_of(act_gate, bounded(z[F * H + u], has_clip, clip_z));
         real g = f_of(act_cell, bounded(z[G * H + u], has_clip, clip_z));
         if (coupled) f = 1 - i;
+        if (no_i) i = 1;
+        if (no_f) f = 1;
         sum[u] = f * c[u] + i * g;
         c_new[u] = bounded(sum[u], has_cell_clip, clip_c);
         if (peephole) z[O * H + u] += r->p[2 * H + u] * c_new[u];
         real o = f_of(act_gate, bounded(z[O * H + u], has_clip, clip_z));
+        if (no_o) o = 1;
         m[u] = o * f_of(act_hidden, c_new[u]);
         a[I * H + u] = i, a[F * H + u] = f, a[G * H + u] = g, a[O * H + u] = o;
     }
@@ -237,6 +247,7 @@ static void step_back(Run *r, int t, real *d_h, real *d_c, real *d_x) {
         }
         real d_o = d_m * squashed;
         d_z[O * H + u] = d_o * slope(act_gate, o) * passes(z[O * H + u], has_clip, clip_z);
+        if (no_o) d_z[O * H + u] = 0;
         real d_cell = d_c[u] + d_m * o * slope(act_hidden, squashed);
         if (peephole) d_cell += d_z[O * H + u] * r->p[2 * H + u];
         d_cell *= passes(sum[u], has_cell_clip, clip_c);
@@ -245,6 +256,8 @@ static void step_back(Run *r, int t, real *d_h, real *d_c, real *d_x) {
         d_z[I * H + u] = d_i * slope(act_gate, i) * passes(z[I * H + u], has_clip, clip_z);
         d_z[F * H + u] = d_f * slope(act_gate, f) * passes(z[F * H + u], has_clip, clip_z);
         d_z[G * H + u] = d_g * slope(act_cell, g) * passes(z[G * H + u], has_clip, clip_z);
+        if (no_i) d_z[I * H + u] = 0;
+        if (no_f) d_z[F * H + u] = 0;
         d_c[u] = d_cell * f;
         if (peephole) {
             d_c[u] += d_z[I * H + u] * r->p[u] + d_z[F * H + u] * r->p[H + u];
@@ -419,6 +432,7 @@ static void run_case(const char *path) {
     reset_after = whole("reset_after"), peephole = whole("peephole"), coupled = whole("coupled");
     has_clip = !find(&file, "clip")->text, clip_z = find(&file, "clip")->number;
     has_cell_clip = !find(&file, "cell_clip")->text, clip_c = find(&file, "cell_clip")->number;
+    no_i = removed("i"), no_f = removed("f"), no_o = removed("o");
     act_gate = act("gate"), act_cell = act("cell");
     act_hidden = act("hidden"), act_state = act("state");
     solve();

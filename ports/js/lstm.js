@@ -97,11 +97,14 @@ function step(cs, p, x, h, c) {
       if (p.p) s.z.f[k] += p.p[H + k] * c[k];
       s.i[k] = act.gate[0](clip(s.z.i[k], cs.clip));
       s.f[k] = cs.coupled ? 1 - s.i[k] : act.gate[0](clip(s.z.f[k], cs.clip));
+      if (cs.removed.includes("i")) s.i[k] = 1;
+      if (cs.removed.includes("f")) s.f[k] = 1;
       s.g[k] = act.cell[0](clip(s.z.g[k], cs.clip));
       s.sum[k] = s.f[k] * c[k] + s.i[k] * s.g[k];
       s.c[k] = clip(s.sum[k], cs.cell_clip);
       if (p.p) s.z.o[k] += p.p[2 * H + k] * s.c[k];
       s.o[k] = act.gate[0](clip(s.z.o[k], cs.clip));
+      if (cs.removed.includes("o")) s.o[k] = 1;
       s.a[k] = act.hidden[0](s.c[k]);
       s.m[k] = s.o[k] * s.a[k];
     }
@@ -138,7 +141,8 @@ function stepBack(cs, p, d, s, dH, dC) {
     if (p.R) outer(d.R, dH, s.m);
     dCPrev = zeros(H);
     for (let k = 0; k < H; k++) {
-      const through = (gate, v, slope) => v * slope(s[gate][k]) * passes(s.z[gate][k], cs.clip);
+      const through = (gate, v, slope) =>
+        cs.removed.includes(gate) ? 0 : v * slope(s[gate][k]) * passes(s.z[gate][k], cs.clip);
       dZ.o[k] = through("o", dM[k] * s.a[k], act.gate[1]);
       let dCell = dC[k] + dM[k] * s.o[k] * act.hidden[1](s.a[k]);
       if (p.p) dCell += dZ.o[k] * p.p[2 * H + k];

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -143,6 +144,8 @@ def torch_has(case):
     options = (case.peephole, case.coupled, case.clip, case.cell_clip, case.biases == 1)
     kinds = {"state": ("tanh", "relu")}
     known = all(v in kinds.get(k, ()) for k, v in case.activations.items())
+    steps = min(case.lengths or [1]) > 0  # PyTorch packs no sequence without any
+    options = (*options, case.removed, not steps)
     return not any(options) and known and case.reset_after and case.direction != "reverse"
 
 
@@ -197,6 +200,11 @@ def test_weights_rounded_to_float16_fail(id):  # the tiny ones are exact in floa
 # ---- The files ----
 
 
+def test_the_readme_counts_the_cases():
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert f"the conformance kit, {len(CASES)} cases" in text
+
+
 def test_the_committed_kit_is_what_is_made_and_small():
     assert command.differing(MADE, files.committed()) == []
     assert len(files.KIT.read_bytes()) < 5_000_000
@@ -226,11 +234,14 @@ def test_other_numbers_are_told_from_rounding(monkeypatch):
     assert command.differing(again, MADE) == ["lstm-plain: other numbers"]
     again["cases/lstm-plain.json"] = one.replace(repr(number), repr(number * (1 + 1e-15))).encode()
     assert command.differing(again, MADE) == []
+    again["README.md"] += b"more\n"
+    assert command.differing(again, MADE) == ["README.md: other text"]
 
 
 def test_a_changed_kit_is_refused(tmp_path, monkeypatch):
     files.write(tmp_path / "kit", MADE)
-    assert files.in_folder(tmp_path / "kit") == MADE
+    cases = {name: data for name, data in MADE.items() if name not in files.BESIDE}
+    assert files.in_folder(tmp_path / "kit") == cases
     with pytest.raises(KitError, match="empty folder"):
         files.write(tmp_path / "kit", MADE)
     path = tmp_path / "kit" / "cases" / "rnn-relu.json"

@@ -14,15 +14,14 @@ from lstm_lesson.interop.kit.cases import CASES
 PORTS = Path(__file__).parents[2] / "ports"
 SOURCE = (PORTS / "c" / "lstm.c").read_text(encoding="utf-8")
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
-needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
 
 # Cases that tell the planted mistakes apart, two or three of each kind.
 TELLING = (
     "lstm-plain", "lstm-one-bias", "lstm-reverse", "lstm-batch-first", "lstm-bidirectional-lengths",
     "lstm-two-layers-bidirectional", "lstm-peephole", "lstm-coupled", "lstm-clip",
     "lstm-clip-peephole", "lstm-cell-clip", "lstm-cell-clip-peephole", "lstm-projection",
-    "lstm-softsign-candidate", "lstm-hard-sigmoid-6", "gru-plain", "gru-before-plain", "rnn-plain",
-    "rnn-softsign",
+    "lstm-softsign-candidate", "lstm-no-forget-gate", "lstm-hard-sigmoid-6", "gru-plain",
+    "gru-before-plain", "rnn-plain", "rnn-softsign",
 )  # fmt: skip
 
 _ORDER = "enum { I, F, G, O };"
@@ -78,6 +77,10 @@ PLANTED = {
     "i and f exchanged in c = f * c + i * g": [(_SUM, "sum[u] = i * c[u] + f * g;")],
     "input gate left out of c": [(_SUM, "sum[u] = f * c[u] + g;")],
     "forget gate left out of c": [(_SUM, "sum[u] = c[u] + i * g;")],
+    "removed gates computed all the same": [
+        (f"if (no_{gate}) {gate} = 1;", "") for gate in "ifo"],
+    "removed gates at 0, not at 1": [
+        (f"if (no_{gate}) {gate} = 1;", f"if (no_{gate}) {gate} = 0;") for gate in "ifo"],
     "coupling ignored": [("if (coupled) f = 1 - i;", "")],
     "coupled the other way round, i = 1 - f": [("if (coupled) f = 1 - i;",
                                                 "if (coupled) i = 1 - f;")],
@@ -162,12 +165,31 @@ def test_the_c_port_passes_the_whole_kit(tmp_path, capsys, real):
     assert re.match(rf"{len(CASES)} of {len(CASES)} pass, 0 fail", last)
 
 
-@needs_node
-def test_the_javascript_port_passes_the_whole_kit(tmp_path, capsys):
+# How a port is compiled, if it is, and run: {source} is its file, {program} what comes of it.
+BUILT = {
+    "js": ("", "node {source}"),
+    "go": ("go build -o {program} {source}", "{program}"),
+    "rust": ("rustc --edition 2021 -O -D warnings -o {program} {source}", "{program}"),
+}
+
+
+@pytest.mark.parametrize(
+    "language", ["js", *(pytest.param(each, marks=pytest.mark.slow) for each in ("go", "rust"))]
+)
+def test_a_port_passes_the_whole_kit(tmp_path, monkeypatch, capsys, language):
+    compile, run = (command.split() for command in BUILT[language])
+    tool = (compile or run)[0]
+    if shutil.which(tool) is None:
+        pytest.skip(f"no {tool} on this machine: the port in ports/{language} is not run")
+    monkeypatch.setenv("GOCACHE", str(tmp_path / "go"))
+    (source,) = (PORTS / language).iterdir()
+    places = {"source": source, "program": tmp_path / "port"}
     files.write(tmp_path / "kit", files.committed())
     (tmp_path / "results").mkdir()
-    command = ["node", PORTS / "js" / "lstm.js", tmp_path / "kit" / "cases", tmp_path / "results"]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    for command in (compile, [*run, str(tmp_path / "kit" / "cases"), str(tmp_path / "results")]):
+        if command:
+            words = [word.format(**places) for word in command]
+            subprocess.run(words, check=True, capture_output=True, cwd=tmp_path, timeout=300)
     assert cli.main(["kit", "check", str(tmp_path / "kit"), str(tmp_path / "results")]) == 0
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith(f"{len(CASES)} of {len(CASES)} pass, 0 fail")

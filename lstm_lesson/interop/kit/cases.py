@@ -33,6 +33,7 @@ class Case:
     reset_after: bool = True  # GRU: whether r acts after the product with U
     peephole: bool = False
     coupled: bool = False  # f = 1 - i
+    removed: tuple[str, ...] = ()  # letters of gates i, f, o that are 1, whatever the weights
     clip: float | None = None  # bound of the pre-activations
     cell_clip: float | None = None  # bound of the cell state
     activations: dict[str, str] = field(default_factory=dict)  # of gate, cell, hidden, or state
@@ -93,6 +94,10 @@ _COMMON = {
         {"direction": "bidirectional", **_RAGGED, "T": 7, "B": 3, "D": 5, "H": 4},
         "lengths in both directions", "the final state is read at the last row",
     ),
+    "empty": (
+        {"lengths": (3, 0, 5), "garbage": True, "initial": False}, "a sequence of no steps",
+        "it is run, or has a state",
+    ),
     "saturated": ({"scale": 30.0}, "gates at 0 and 1", "the sigmoid overflows"),
     "tiny": ({"scale": 2.0**-7}, "weights near zero", "an approximate sigmoid is used"),
     "long": ({"T": 60, "B": 2, "D": 3, "H": 4}, "60 steps", "gradients are cut off in time"),
@@ -107,6 +112,11 @@ _LSTM = {
         {"layers": 2, "direction": "bidirectional", **_STACK, "lengths": (4, 6, 1, 2, 6),
          "garbage": True},
         "everything about time at once", "the upper layer reads the lower one's padding",
+    ),
+    "empty-bidirectional": (
+        {"direction": "bidirectional", "lengths": (0, 7, 2), "garbage": True, "initial": False,
+         "T": 7, "B": 3, "D": 5, "H": 4},
+        "no steps, both ways", "the way back starts at step -1",
     ),
     "projection": ({"P": 2}, "projected hidden state", "h is fed back unprojected"),
     "projection-one": ({"P": 1}, "projected to one number", "the projected axis is dropped"),
@@ -131,6 +141,15 @@ _LSTM = {
     ),
     "coupled-peephole": (
         {"coupled": True, "peephole": True}, "coupled, peepholes", "f's peephole is used",
+    ),
+    "no-input-gate": ({"removed": ("i",)}, "i = 1", "the gate is computed, or 0"),
+    "no-forget-gate": ({"removed": ("f",)}, "f = 1", "the gate is computed, or 0"),
+    "no-output-gate": ({"removed": ("o",)}, "o = 1", "the gate is computed, or 0"),
+    "no-gates": (
+        {"removed": ("i", "f", "o"), **_RAGGED}, "c sums up g", "f is 1 in the padding alone",
+    ),
+    "no-output-gate-peephole": (
+        {"removed": ("o",), "peephole": True}, "o = 1, peepholes", "o's peephole is used",
     ),
     "clip": ({"clip": 0.5}, "bounded pre-activations", "gates are bounded, or the cell"),
     "clip-peephole": (

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from lstm_lesson.interop.kit.mutation import line
 
-_I, _F, _O = (f's.{k} = act(case, "gate", clipped(z["{k}"], case.clip))' for k in "ifo")
+_I, _F = (f's.{k} = act(case, "gate", clipped(z["{k}"], case.clip))' for k in "if")
+_O = 's.o = held(case, "o", act(case, "gate", clipped(z["o"], case.clip)))'
 _G = 's.g = act(case, "cell", clipped(z["g"], case.clip))'
 _A = 's.a = act(case, "hidden", s.c)'
 _C = "s.c = clipped(s.sum, case.cell_clip)"
 _PEEP_O = 'z["o"] = z["o"] + p.p["o"] * s.c'
 _PEEP_I = 'z["i"] = z["i"] + p.p["i"] * c_prev'
 _PEEP_F = 'z["f"] = z["f"] + p.p["f"] * c_prev'
+_HELD = "return np.ones_like(s) if gate in case.removed else s"
 _CLIP = "return z if bound is None else np.clip(z, -bound, bound)"
 _ACT = "return ACTIVATIONS[case.activation(where)][0](z)"
 _PRE = 'z = {k: x @ p.W[k].T + h_prev @ p.U[k].T + p.b_x[k] + p.b_h[k] for k in "ifgo"}'
@@ -20,7 +22,7 @@ FORWARD = {
     "candidate g squashed by the sigmoid": line("L", _G, _G.replace('"cell"', '"gate"')),
     "candidate g not squashed": line("L", _G, 's.g = clipped(z["g"], case.clip)'),
     "cell state not squashed on its way out": line("L", _A, "s.a = s.c"),
-    "output gate not squashed": line("L", _O, 's.o = clipped(z["o"], case.clip)'),
+    "output gate not squashed": line("L", _O, 's.o = held(case, "o", clipped(z["o"], case.clip))'),
     "gates squashed by tanh": line(
         "L", *(each for k in (_I, _F, _O) for each in (k, k.replace('"gate"', '"cell"')))
     ),
@@ -36,6 +38,8 @@ FORWARD = {
     "h taken from the cell state before the step": line(
         "L", _A, 's.a = act(case, "hidden", c_prev)'
     ),
+    "removed gates computed all the same": line("L", _HELD, "return s"),
+    "removed gates at 0, not at 1": line("L", _HELD, _HELD.replace("ones", "zeros")),
     "coupling ignored": line("L", "s.f = 1 - s.i", "pass"),
     "coupled the other way round, i = 1 - f": line("L", "s.f = 1 - s.i", "s.i = 1 - s.f"),
     "peepholes ignored": line("L", _PEEP_I, "pass", _PEEP_F, "pass", _PEEP_O, "pass"),

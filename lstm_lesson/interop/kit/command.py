@@ -8,6 +8,7 @@ import numpy as np
 
 from lstm_lesson.interop.kit import check, diagnosis, report
 from lstm_lesson.interop.kit import files as kit_files
+from lstm_lesson.interop.kit.files import BESIDE
 
 ABOUT = """\
 Check a recurrent layer that you wrote, in any language, forward and backward: write the kit, let
@@ -17,7 +18,8 @@ your program read each case and write its results, and check them.
   lstm-lesson kit check kit results"""
 WRITE = """\
 Unpack the kit that comes with this package into a new or empty folder: a JSON file per case, with
-the layer's configuration, its inputs, and everything that has to come out."""
+the layer's configuration, its inputs, and everything that has to come out. Its README.md describes
+all of it, and check.c judges results where there is no Python."""
 MAKE = """\
 Compute the kit anew and compare it with the one that comes with this package, which it has to equal
 up to rounding. With --output, write it to a folder, or as one zip where the name ends in .zip."""
@@ -77,8 +79,9 @@ def _make(args) -> int:
 
 
 def differing(made: dict[str, bytes], kept: dict[str, bytes]) -> list[str]:
-    """Return a line for each case in which two kits differ by more than rounding."""
+    """Return a line for each case, or text, in which two kits differ by more than rounding."""
     lines = [f"{id}: only in one" for id in set(kit_files.ids(made)) ^ set(kit_files.ids(kept))]
+    lines += [f"{name}: other text" for name in BESIDE if made[name] != kept.get(name)]
     for id in kit_files.ids(made):
         if id not in kit_files.ids(kept):
             continue

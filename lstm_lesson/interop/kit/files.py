@@ -2,6 +2,8 @@
 
 The folder that `write` makes:
 
+    README.md             how to use it, what a case holds, the equations
+    check.c               judges results, without Python
     manifest.json         of each case: id, what it exercises, the bug, its files, their SHA-256
     cases/ID.json         the configuration, "inputs" and "expected": {name: {shape, data}}
     cases/ID.safetensors  inputs and expected of a large case, whose JSON names this file
@@ -25,10 +27,11 @@ from safetensors.numpy import save as to_bytes
 from lstm_lesson.interop.kit import oracle
 from lstm_lesson.interop.kit.cases import CASES, Case
 
+HERE = resources.files("lstm_lesson.interop.kit")
+BESIDE = ("README.md", "check.c")  # what the folder holds beside the cases
 VERSION = 1  # of the kit's format and numbers
 MANIFEST = "manifest.json"
-KIT = resources.files("lstm_lesson.interop.kit") / "kit.zip"
-CHECKSUM = resources.files("lstm_lesson.interop.kit") / "kit.sha256.txt"
+KIT, CHECKSUM = HERE / "kit.zip", HERE / "kit.sha256.txt"
 _PLACES = {"LSTM": ("gate", "cell", "hidden"), "GRU": ("gate", "state"), "RNN": ("state",)}
 MAX_BYTES = 64 * 2**20  # of a file of results
 
@@ -53,7 +56,8 @@ def make(cases=None) -> dict[str, bytes]:
             }
         )
     manifest = {"kit": VERSION, "cases": entries}
-    return {MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode(), **made}
+    beside = {name: (HERE / name).read_bytes() for name in BESIDE}
+    return {**beside, MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode(), **made}
 
 
 def _case_files(case: Case) -> dict[str, bytes]:

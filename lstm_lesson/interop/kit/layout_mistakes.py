@@ -148,6 +148,11 @@ TIME = {
         "lengths = np.array(case.lengths or [T] * B)",
         "lengths = np.maximum(1, np.array(case.lengths or [T] * B) - 1)",
     ),
+    "a sequence of no steps is run for one": line(
+        "LGR",
+        "lengths = np.array(case.lengths or [T] * B)",
+        "lengths = np.maximum(1, np.array(case.lengths or [T] * B))",
+    ),
     "the third layer reads the second one's weights": line(
         "LGR",
         "p = parameters(case, a, case.suffixes[n])",

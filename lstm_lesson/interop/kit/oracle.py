@@ -40,6 +40,7 @@ def layer_of(case: Case, dtype=np.float64):
         proj_size=case.P,
         peephole=case.peephole,
         couple_input_forget=case.coupled,
+        remove_gates=case.removed,
         clip=case.clip,
         cell_clip=case.cell_clip,
         **{f"{where}_activation": case.activation(where) for where in ("gate", "cell", "hidden")},
@@ -174,10 +175,11 @@ def _steps(case, run, record):
         values = cell.values(after, more)
         z = _pre_activations(case, z_x, z_h, before, values, params)
         d_z = np.split(cell.backward(d_after, more, params)[0], len(letters), axis=-1)
+        hidden = (*case.removed, *("f" if case.coupled else ""))
         shown = [*letters, "c", "h"] if case.cell == "LSTM" else [*dict.fromkeys(letters + "h")]
         step = dict(zip(shown, values, strict=True))
         for k, letter in enumerate(letters):
-            if not (case.coupled and letter == "f"):  # which then has no pre-activation
+            if letter not in hidden:  # from the others there is no pre-activation
                 step[f"z_{letter}"], step[f"grad_z_{letter}"] = z[k], d_z[k]
         for name, value in step.items():
             columns.setdefault(name, []).append(value)

@@ -1,8 +1,7 @@
 """Recurrent layers once more, forward and backward, plainly: to be read, and to be broken.
 
 Every option of the kit is here, a gate at a time. Each mistake of `interop.kit.mistakes` replaces
-lines of this file, so that the numbers which a port with that mistake gives are known.
-Of the engine it uses the activations alone, and it agrees with the kit to rounding.
+lines of this file. Of the engine it uses the activations alone.
 """
 
 from __future__ import annotations
@@ -131,11 +130,12 @@ def lstm(case, p, x, h_prev, c_prev):
     s.g = act(case, "cell", clipped(z["g"], case.clip))
     if case.coupled:
         s.f = 1 - s.i
+    s.i, s.f = held(case, "i", s.i), held(case, "f", s.f)
     s.sum = s.f * c_prev + s.i * s.g
     s.c = clipped(s.sum, case.cell_clip)
     if case.peephole:
         z["o"] = z["o"] + p.p["o"] * s.c
-    s.o = act(case, "gate", clipped(z["o"], case.clip))
+    s.o = held(case, "o", act(case, "gate", clipped(z["o"], case.clip)))
     s.a = act(case, "hidden", s.c)
     s.m = s.o * s.a
     s.h = s.m @ p.R.T if case.P else s.m
@@ -175,6 +175,14 @@ def slope(case, where, s):
     return ACTIVATIONS[case.activation(where)][1](s)
 
 
+def held(case, gate, s):
+    return np.ones_like(s) if gate in case.removed else s
+
+
+def held_back(case, gate, d_z):
+    return np.zeros_like(d_z) if gate in case.removed else d_z
+
+
 def clipped(z, bound):
     return z if bound is None else np.clip(z, -bound, bound)
 
@@ -202,6 +210,7 @@ def lstm_back(case, p, s, d_h, d_c, d, t):
         d.R += d_h.T @ s.m
     d_o = d_m * s.a
     d_z = {"o": d_o * slope(case, "gate", s.o) * passes(s.z["o"], case.clip)}
+    d_z["o"] = held_back(case, "o", d_z["o"])
     d_c = d_c + d_m * s.o * slope(case, "hidden", s.a)
     if case.peephole:
         d_c = d_c + d_z["o"] * p.p["o"]
@@ -214,6 +223,7 @@ def lstm_back(case, p, s, d_h, d_c, d, t):
     d_z["i"] = d_i * slope(case, "gate", s.i) * passes(s.z["i"], case.clip)
     d_z["f"] = d_f * slope(case, "gate", s.f) * passes(s.z["f"], case.clip)
     d_z["g"] = d_g * slope(case, "cell", s.g) * passes(s.z["g"], case.clip)
+    d_z["i"], d_z["f"] = held_back(case, "i", d_z["i"]), held_back(case, "f", d_z["f"])
     d_c_prev = d_c * s.f
     if case.peephole:
         d_c_prev = d_c_prev + d_z["i"] * p.p["i"] + d_z["f"] * p.p["f"]
@@ -271,13 +281,9 @@ def nothing(p):
     )  # fmt: skip
 
 
-def written(case, blocks):
-    return np.concatenate([blocks[k] for k in ORDER[case.cell]])
-
-
 def gradients(case, a, d, suffix):
-    found = {"weight_ih": written(case, d.W), "weight_hh": written(case, d.U)}
-    found |= {"bias_ih": written(case, d.b_x), "bias_hh": written(case, d.b_h)}
+    blocks = {"weight_ih": d.W, "weight_hh": d.U, "bias_ih": d.b_x, "bias_hh": d.b_h}
+    found = {k: np.concatenate([b[gate] for gate in ORDER[case.cell]]) for k, b in blocks.items()}
     found |= {"bias": found["bias_ih"], "bias_hn": d.b_h.get("n"), "weight_hr": d.R}
     if case.peephole:
         found["peephole"] = np.concatenate([d.p[k] for k in "ifo"])
