@@ -56,7 +56,8 @@ files = $(sort $(shell find $(1) -type f ! -name '*.pyc' ! -path '*/.*' ! -path 
 PAGES := $(call files,chapters)
 CHAPTERS := $(filter %.ipynb %.md,$(PAGES))
 PACKAGE := $(filter %.py,$(call files,lstm_lesson))
-SOURCES := $(PAGES) $(PACKAGE) $(call files,plots) intro.md _config.yml _toc.yml references.bib
+KIT := $(filter %.zip %.txt %.md %.c,$(call files,lstm_lesson/interop/kit)) $(call files,ports)
+SOURCES := $(PAGES) $(PACKAGE) $(KIT) $(call files,plots) intro.md _config.yml _toc.yml references.bib
 
 book: $(BUILT) $(PACKED)
 	@echo "The book is built. Open this file in a browser:"

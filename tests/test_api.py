@@ -2,14 +2,20 @@
 
 import importlib
 import inspect
+import itertools
 import json
 import re
+import shlex
 from collections import Counter
 from pathlib import Path
 
 import house
 import matplotlib.pyplot as plt
 import pytest
+
+from lstm_lesson import cli
+from lstm_lesson.interop.kit import oracle, plain
+from lstm_lesson.interop.kit.cases import CASES
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "chapters" / "api.md").read_text(encoding="utf-8")
@@ -47,6 +53,46 @@ def test_the_examples_of_the_page_run(tmp_path, monkeypatch):
     with plt.style.context("default"), plt.rc_context({"backend": "agg"}):
         exec("\n".join(re.findall(r"^```python\n(.*?)^```", PAGE, re.M | re.S)), {})
     plt.close("all")
+
+
+@pytest.mark.slow
+def test_each_call_of_the_table_works_as_it_is_printed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    first, rest = re.search(r"^```python\n(.*?)^```(.*)", PAGE, re.M | re.S).groups()
+    exec(first, names)
+    exec(MORE, names)
+    table = re.search(r"^\| I want to \|.*?\n\n", rest, re.M | re.S)[0]
+    calls = [re.findall(r"`([^`]+)`", row.split("|")[2]) for row in table.split("\n")[2:-2]]
+    assert len(calls) >= 15
+    for call in itertools.chain(*calls):
+        if call.startswith("lstm-lesson kit check"):
+            Path("results").mkdir()
+            for id, case in CASES.items():
+                found = plain.solve(case, oracle.draw(case))
+                kept = {k: a.tolist() for k, a in found.items()}
+                Path("results", f"{id}.json").write_text(json.dumps({"results": kept}))
+        if call.startswith("lstm-lesson "):
+            assert cli.main(shlex.split(call)[1:]) == 0, call
+        elif "(" in call and call != "get_weights()":
+            eval(call, names)
+    assert Path("mine.json").exists()
+
+
+# What a reader of the table has, beyond the first lines of the page.
+MORE = """
+import torch
+from lstm_lesson.inspect import interventions, mutants
+from lstm_lesson.inspect.interventions import Hold
+from lstm_lesson.training import Adam, Batch, SequenceModel, fit, mean_squared_error
+
+module = torch.nn.LSTM(3, 5)
+weights = interop.to_keras(layer)
+op_type, attributes, W, R, B, _ = interop.to_onnx(layer)
+model = SequenceModel(LSTM(3, 5), Linear(5, 1), mean_squared_error, read="last")
+data = Batch(x.astype(np.float32), target=np.zeros((2, 1), np.float32))
+layer.save("mine.safetensors")
+"""
 
 
 @pytest.mark.parametrize("name", ON_THE_PAGE)
