@@ -157,9 +157,8 @@ class RecurrentLayer(Layer):
         x : (T, B, D), or (B, T, D) if `batch_first`, of the layer's dtype, with T and B at least 1.
         state : the state before the first step, arrays (layers * directions, B, H), as `forward`
             returns it; zeros by default.
-        lengths : B whole numbers from 0 to T, the steps of each sequence, by default all T; what
-            follows is padding, which changes nothing and has zero output. A sequence of no steps
-            has a final state of zeros, as in ONNX Runtime.
+        lengths : B whole numbers from 0 to T, by default T; what follows those steps is padding,
+            changes nothing and has zero output. Without steps the final state is zero, as in ORT.
         checkpoint : keep a state every ``sqrt(T)`` steps only and compute the rest again in
             `backward`, for which `x` must stay as it is: memory grows like the square root of T.
         keep : without it, keep nothing for `backward`, whose cache is then None: quicker.
