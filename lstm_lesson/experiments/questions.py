@@ -1,0 +1,76 @@
+"""What is asked of the rows of the second edition: the claims of each page, as data.
+
+They stand in ``questions.json``, which like the rules is committed before the rows that answer it:
+page to claim to the questions of its conditions. A question names an experiment, two arms of it as
+[arm, task, T], and whether runs of the first are to come ``sooner``, ``lower`` by their test loss,
+or ``higher`` by another field; or one arm, at least a ``share`` of whose runs is to solve the task.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+from lstm_lesson.engine.arguments import check_choice
+from lstm_lesson.experiments.rules import Share, Sooner, Verdict, judge, overall
+from lstm_lesson.experiments.runs import CHECKS
+from lstm_lesson.experiments.statistics import Arm
+
+QUESTIONS = json.loads((Path(__file__).parent / "questions.json").read_text("utf-8"))
+
+
+class Claim(NamedTuple):
+    """What came of a claim."""
+
+    word: str  # over all its conditions
+    verdicts: dict[tuple, Verdict]  # of each question: its arms, each (arm, task, T)
+
+
+def claims(page: str, folder=None, made: bool = True) -> dict[str, Claim]:
+    """Return the claims of a page, judged together by rows in a folder, the book's by default.
+
+    Those of an experiment that is being made, ``second/NAME``, are left out, unless `made` is
+    False: then all are judged. Raises LookupError if rows are missing.
+    """
+    from lstm_lesson.experiments.specs import experiment  # which has these as well
+
+    page, rows, asked = check_choice("page", page, QUESTIONS), {}, {}
+    for claim, conditions in QUESTIONS[page].items():
+        for one in conditions:
+            name = one["experiment"]
+            if made and name.startswith("second/"):
+                continue
+            if name not in rows:
+                rows[name] = experiment(name).plan.arms(experiment(name).store(folder).rows())
+            arms = tuple(tuple(one[side]) for side in "ab" if side in one)
+            if not rows[name].keys() >= {*arms}:
+                raise LookupError(f"{name}: rows are missing of {' or '.join(map(str, arms))}")
+            asked[claim, arms] = question(one, *(rows[name][arm] for arm in arms))
+    found: dict[str, dict] = {claim: {} for claim, _ in asked}
+    for (claim, arms), verdict in judge(asked).items():
+        found[claim][arms] = verdict
+    return {
+        claim: Claim(overall(v.word for v in verdicts.values()), verdicts)
+        for claim, verdicts in found.items()
+    }
+
+
+def question(one: dict, a: Arm, b: Arm | None = None) -> Sooner | Share:
+    """Return the question that an entry asks of its arms."""
+    kind = check_choice("kind", one["kind"], ("sooner", "lower", "higher", "share"))
+    if kind == "share":
+        return Share(tuple(time < math.inf for time in times(a)), one["share"])
+    if kind == "higher":
+        return Sooner(*(tuple(-v for v in arm.values(one["field"]).tolist()) for arm in (a, b)))
+    if kind == "lower":
+        losses = (arm.values("test_loss").tolist() for arm in (a, b))
+        return Sooner(*(tuple(v if v < math.inf else math.inf for v in arm) for arm in losses))
+    first = a.specs[0].steps // CHECKS * a.specs[0].batch_size
+    return Sooner(times(a), times(b), first=float(first))
+
+
+def times(arm: Arm) -> tuple[float, ...]:
+    """Return the sequences until each run solved its task, infinity for never."""
+    return tuple(float(v) or math.inf for v in arm.values("solved_at").tolist())

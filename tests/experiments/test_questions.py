@@ -1,0 +1,88 @@
+"""Questions: they are of experiments there are, and answers are those of the rules."""
+
+import math
+
+import pytest
+from test_runs import SMALL
+
+from lstm_lesson.experiments import questions
+from lstm_lesson.experiments.questions import QUESTIONS, claims, question, times
+from lstm_lesson.experiments.specs import EXPERIMENTS, experiment
+from lstm_lesson.experiments.statistics import Arm
+from lstm_lesson.experiments.trials import trial
+
+EVERY = [one for page in QUESTIONS.values() for asked in page.values() for one in asked]
+
+
+@pytest.mark.parametrize("one", EVERY)
+def test_a_question_is_about_two_arms_of_an_experiment(one):
+    settings = experiment(one["experiment"]).plan.settings
+    known = {(s.arm, s.task, s.T) for s in settings}
+    assert {tuple(one[side]) for side in "ab" if side in one} <= known
+    assert one["a"] != one.get("b")
+    assert ("b" in one) == (one["kind"] != "share")
+    if one["kind"] == "higher":
+        assert one["field"] in experiment(one["experiment"]).outcome._fields
+
+
+def test_no_question_is_asked_twice_on_a_page():
+    for page in QUESTIONS.values():
+        asked = [str(one) for conditions in page.values() for one in conditions]
+        assert len(set(asked)) == len(asked)
+
+
+OUTCOME = trial(SMALL._replace(steps=1))
+
+
+def arm(**fields):
+    outcomes = [
+        OUTCOME._replace(**dict(zip(fields, values, strict=True)))
+        for values in zip(*fields.values(), strict=True)
+    ]
+    return Arm("LSTM", "adding", 5, 0.01, (0.01,), (SMALL,) * len(outcomes), tuple(outcomes))
+
+
+def test_what_an_entry_asks():
+    a, b = arm(solved_at=[0, 80], test_loss=[0.5, math.nan]), arm(
+        solved_at=[8, 16], test_loss=[0.1, 0.2]
+    )  # fmt: skip
+    assert times(a) == (math.inf, 80)
+    asked = question({"kind": "sooner"}, a, b)
+    assert (asked.a, asked.b, asked.first) == ((math.inf, 80), (8, 16), 8)
+    asked = question({"kind": "lower"}, a, b)
+    assert (asked.a, asked.b) == ((0.5, math.inf), (0.1, 0.2))
+    asked = question({"kind": "higher", "field": "score"}, arm(score=[0.2, 1.0]), arm(score=[0, 0]))
+    assert asked.a == (-0.2, -1.0)
+    assert question({"kind": "share", "share": 0.5}, a).samples == ((False, True),)
+    with pytest.raises(ValueError, match="kind"):
+        question({"kind": "nicer"}, a, b)
+
+
+def test_a_page_is_judged_together_from_its_rows(tmp_path, monkeypatch):
+    early, late = (arm(solved_at=list(range(k, k + 160, 8))) for k in (8, 400))
+    arms = {("LSTM", "adding", 5): early, ("RNN", "adding", 5): late}
+    entry = {"kind": "sooner", "experiment": "some", "a": ["LSTM", "adding", 5]}
+    entry |= {"b": ["RNN", "adding", 5]}
+    page = {"Sooner.": [entry], "Later.": [entry | {"a": entry["b"], "b": entry["a"]}]}
+    monkeypatch.setitem(QUESTIONS, "99", page)
+
+    class Some:
+        plan = type("Plan", (), {"arms": staticmethod(lambda rows: arms)})
+
+        def store(self, folder):
+            return type("Store", (), {"rows": dict})
+
+    monkeypatch.setitem(EXPERIMENTS, "some", Some())
+    found = claims("99")
+    assert {claim: found[claim].word for claim in page} == {"Sooner.": "holds", "Later.": "fails"}
+    (verdict,) = found["Sooner."].verdicts.values()
+    assert verdict.level == 0.025  # one of two
+    page["Being made."] = [entry | {"experiment": "second/other"}]
+    assert claims("99") == found
+    monkeypatch.setitem(EXPERIMENTS, "second/other", Some())
+    assert claims("99", made=False)["Being made."].word == "holds"
+    del arms["RNN", "adding", 5]
+    with pytest.raises(LookupError, match="some: rows are missing"):
+        claims("99")
+    with pytest.raises(ValueError, match="page"):
+        questions.claims("98")
