@@ -24,6 +24,7 @@ from lstm_lesson.engine import files
 from lstm_lesson.engine.layers import LSTM, Linear
 from lstm_lesson.inspect.tracing import LSTMTrace, trace
 from lstm_lesson.training.batches import Stream
+from lstm_lesson.training.language import surprise
 from lstm_lesson.training.loop import Run
 from lstm_lesson.training.losses import softmax_cross_entropy
 from lstm_lesson.training.models import Batch, SequenceModel
@@ -73,8 +74,7 @@ class CharacterModel(NamedTuple):
 
     def loss(self, text: str) -> float:
         """Return the mean loss, nats a character, over all characters of a text but the first."""
-        output, _, _ = self.layer.forward(one_hot(text[:-1], self.layer.dtype)[:, None])
-        return softmax_cross_entropy(self.head.forward(output[:, 0])[0], encode(text[1:]))[0]
+        return float(surprise(self.layer, self.head, encode(text)).mean())
 
 
 def plain(text: str) -> str:
