@@ -24,13 +24,12 @@ from lstm_lesson.engine import files
 from lstm_lesson.engine.layers import LSTM, Linear
 from lstm_lesson.inspect.tracing import LSTMTrace, trace
 from lstm_lesson.training.batches import Stream
-from lstm_lesson.training.language import surprise
+from lstm_lesson.training.language import ALPHABET, encode, known, one_hot, surprise
 from lstm_lesson.training.loop import Run
 from lstm_lesson.training.losses import softmax_cross_entropy
 from lstm_lesson.training.models import Batch, SequenceModel
 from lstm_lesson.training.optim import Adam, CosineSchedule
 
-ALPHABET = "\n" + "".join(map(chr, range(32, 127)))  # V = 96
 PROPERTIES = (  # of a character, by `properties`
     "line position",  # characters since the line began
     "indentation",  # spaces that the line began with
@@ -82,23 +81,6 @@ def plain(text: str) -> str:
     if not isinstance(text, str):
         raise TypeError(f"text: expected a str, got {text!r}")
     return re.sub(r"\r\n?", "\n", text).replace("\t", "    ")
-
-
-def encode(text: str) -> np.ndarray:
-    """Return the place of each character in `ALPHABET`, (T,); others count as question marks.
-
-    So do tabs and "\\r": a text that may have them goes through `plain` first.
-    """
-    if not isinstance(text, str) or not text:
-        raise ValueError(f"text: expected at least one character, got {text!r}")
-    unknown = ALPHABET.index("?")
-    places = {character: n for n, character in enumerate(ALPHABET)}
-    return np.array([places.get(character, unknown) for character in text])
-
-
-def one_hot(text: str, dtype=np.float64) -> np.ndarray:
-    """Return a text as vectors, (T, V)."""
-    return np.eye(len(ALPHABET), dtype=dtype)[encode(text)]
 
 
 def load(path=FILE, *, trained: bool = True, dtype=np.float64, rng=0) -> CharacterModel:
@@ -223,11 +205,6 @@ def corpus() -> Corpus:
             f"got {digest.hexdigest()}"
         )
     return Corpus(*("".join(texts) for texts in (parts[False], parts[True], sample)))
-
-
-def known(text: str) -> str:
-    """Return a text with a question mark for each character that the model doesn't know."""
-    return "".join(ALPHABET[n] for n in encode(text)) if text else ""
 
 
 def baselines(train: str, text: str) -> dict[str, float]:

@@ -1,7 +1,7 @@
-"""Layers that read symbols, one-hot, and predict the next: how surprised they are, what they write.
+"""Text as numbers, and layers that predict the next: how surprised they are, what they write.
 
-A text is an array of whole numbers below V; the layer's input size and the head's output size are
-V. Introduced in chapter 19.
+A symbol is a whole number below V, which is also the layer's input size and the head's output size.
+Those of the book's texts are the characters of `ALPHABET`. Introduced in chapters 12 and 19.
 """
 
 from __future__ import annotations
@@ -10,6 +10,30 @@ import numpy as np
 
 from lstm_lesson.engine.arguments import check_number, check_rng, check_size
 from lstm_lesson.training.losses import log_softmax
+
+ALPHABET = "\n" + "".join(map(chr, range(32, 127)))  # V = 96
+
+
+def encode(text: str) -> np.ndarray:
+    """Return the place of each character in `ALPHABET`, (T,); others count as question marks.
+
+    So do tabs and "\\r": a text that may have them goes through `plain` first.
+    """
+    if not isinstance(text, str) or not text:
+        raise ValueError(f"text: expected at least one character, got {text!r}")
+    unknown = ALPHABET.index("?")
+    places = {character: n for n, character in enumerate(ALPHABET)}
+    return np.array([places.get(character, unknown) for character in text])
+
+
+def one_hot(text: str, dtype=np.float64) -> np.ndarray:
+    """Return a text as vectors, (T, V)."""
+    return np.eye(len(ALPHABET), dtype=dtype)[encode(text)]
+
+
+def known(text: str) -> str:
+    """Return a text with a question mark for each character that the model doesn't know."""
+    return "".join(ALPHABET[n] for n in encode(text)) if text else ""
 
 
 def surprise(layer, head, symbols: np.ndarray, *, piece: int = 1000) -> np.ndarray:

@@ -16,22 +16,23 @@ def chapters():
 
 
 def test_the_bible_is_whole(chapters):
-    assert len(chapters) == 1189 and sum(map(len, chapters.values())) == 4_295_538
+    assert len(chapters) == 1189 and sum(map(len, chapters.values())) == 4_295_635
     assert list(chapters) == sorted(chapters)
     assert chapters[1001].startswith("1. In the beginning God created the heaven and the earth. 2.")
     assert chapters[66022].endswith("Amen.\n")
     assert all(text.startswith("1. ") and text.endswith("\n") for text in chapters.values())
-    assert len(set("".join(chapters.values()))) == 78
+    text = "".join(chapters.values())
+    assert text.isascii() and len(set(text)) == 75
     assert {number // 1000 for number in chapters} == set(range(1, 67))
 
 
 @pytest.mark.parametrize("split", [by_chapter, by_book])
 def test_a_split_uses_each_chapter_once_and_in_order(chapters, split):
     parts = split(chapters)
-    assert sum(map(len, parts)) == 4_295_538
+    assert sum(map(len, parts)) == 4_295_635
     for text in (chapters[8001], chapters[9001], chapters[66022]):
         assert sum(text in part for part in parts) == 1
-    assert 0.03 < len(parts.test) / 4_295_538 < 0.06
+    assert 0.03 < len(parts.test) / 4_295_635 < 0.06
 
 
 def test_by_book_holds_out_whole_books(chapters):
