@@ -1,0 +1,67 @@
+"""A run of chapter 19: kinds of characters by hand, bits against PyTorch, the same run twice."""
+
+import numpy as np
+import pytest
+
+from lstm_lesson.experiments.write_text import training
+from lstm_lesson.experiments.write_text.training import OutcomeText, SpecText, by_kind, kinds, run
+from lstm_lesson.tasks.datasets import Split
+
+SPEC = SpecText("LSTM", "LSTM", 8, 1.0, "chapters", 1.0, 0.02, 20, 40, 0)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Put a small text in the Bible's place."""
+    rng = np.random.default_rng(0)
+    words = ["12. ", "And ", "he ", "[was] ", "there: "]
+    train, validation, test = ("".join(rng.choice(words, n)) + "\n" for n in (4000, 300, 300))
+    monkeypatch.setattr(training, "texts", lambda split: Split(train, validation, test))
+
+
+def test_each_character_is_of_the_kind_that_its_eyes_say():
+    text = "12. He [was]\nit's."
+    #       1   2   .   _   H   e   _   [   w   a   s   ]   n   i   t   '   s   .
+    wanted = "d d o s f l s o f l l b s f l o f o".split()
+    found = kinds(text)
+    names = {"d": "digit", "o": "other", "s": "space", "f": "first", "l": "later", "b": "bracket"}
+    for k, letter in enumerate(wanted):
+        assert [kind for kind, which in found.items() if which[k]] == [names[letter]], text[k]
+
+
+def test_bits_by_kind_have_the_mean_of_all():
+    text, rng = "12. He [was] 3. there.\n", np.random.default_rng(0)
+    bits = rng.random(len(text) - 1)
+    shares = {kind: which[1:].mean() for kind, which in kinds(text).items()}
+    found = by_kind(bits, text)
+    assert sum(shares[kind] * found[kind] for kind in found) == pytest.approx(bits.mean())
+
+
+@pytest.mark.parametrize("layer", ["LSTM", "GRU", "RNN"])
+def test_a_run_learns_and_comes_out_the_same_again(small, layer):
+    outcome = run(SPEC._replace(layer=layer))
+    assert isinstance(outcome, OutcomeText) and outcome.status == "ok"
+    assert outcome.characters == 40 * 20 * 32
+    losses = [float(loss) for loss in outcome.curve.split()]
+    assert len(losses) == 8 and losses[-1] < losses[0] < np.log2(96)
+    assert outcome.test == pytest.approx(outcome.validation, abs=0.3)
+    assert run(SPEC._replace(layer=layer)) == outcome
+    assert run(SPEC._replace(layer=layer, seed=1)).test != outcome.test
+
+
+def test_the_split_and_the_share_of_the_text_decide_what_is_read(small):
+    whole = run(SPEC._replace(steps=8))
+    assert run(SPEC._replace(steps=8, share=0.01)).train != whole.train
+    with pytest.raises(ValueError, match="share"):
+        run(SPEC._replace(share=0.0))
+
+
+def test_a_run_that_overflows_is_an_outcome(small):
+    outcome = run(SPEC._replace(lr=1e39))
+    assert outcome.status == "diverged" and outcome.validation == outcome.test == np.inf
+
+
+@pytest.mark.parametrize("field, value", [("layer", "Elman"), ("split", "verses")])
+def test_an_unknown_name_is_refused(field, value):
+    with pytest.raises(ValueError, match=f"{field}: expected one of"):
+        run(SPEC._replace(**{field: value}))
