@@ -16,6 +16,7 @@ from lstm_lesson.experiments.runs import Outcome, Spec, run
 from lstm_lesson.experiments.second_edition import SECOND_EDITION, matched
 from lstm_lesson.experiments.sweep import Experiment
 from lstm_lesson.experiments.watch_the_gates import WATCH_THE_GATES
+from lstm_lesson.experiments.write_text.specs import WRITE_TEXT
 
 SEEDS = range(10)
 TrainingRuns = functools.partial(Experiment, run=run, outcome=Outcome)
@@ -181,6 +182,7 @@ EXPERIMENTS = {
         REPEAT_1997,
         WATCH_THE_GATES,
         *SECOND_EDITION,
+        WRITE_TEXT,
     )
 }
 

@@ -1,13 +1,25 @@
 """A run of chapter 19: kinds of characters by hand, bits against PyTorch, the same run twice."""
 
+from collections import namedtuple
+
 import numpy as np
 import pytest
 
+from lstm_lesson.experiments.rules import judge
+from lstm_lesson.experiments.statistics import Arm
 from lstm_lesson.experiments.write_text import training
-from lstm_lesson.experiments.write_text.training import OutcomeText, SpecText, by_kind, kinds, run
+from lstm_lesson.experiments.write_text.specs import WRITE_TEXT, questions
+from lstm_lesson.experiments.write_text.training import (
+    OutcomeText,
+    SpecText,
+    by_kind,
+    kinds,
+    run,
+    untrained,
+)
 from lstm_lesson.tasks.datasets import Split
 
-SPEC = SpecText("LSTM", "LSTM", 8, 1.0, "chapters", 1.0, 0.02, 20, 40, 0)
+SPEC = SpecText("LSTM", "chapters", "LSTM", 8, 1.0, 1.0, 0.02, 20, 40, 0)
 
 
 @pytest.fixture
@@ -16,7 +28,7 @@ def small(monkeypatch):
     rng = np.random.default_rng(0)
     words = ["12. ", "And ", "he ", "[was] ", "there: "]
     train, validation, test = ("".join(rng.choice(words, n)) + "\n" for n in (4000, 300, 300))
-    monkeypatch.setattr(training, "texts", lambda split: Split(train, validation, test))
+    monkeypatch.setattr(training, "texts", lambda held_out: Split(train, validation, test))
 
 
 def test_each_character_is_of_the_kind_that_its_eyes_say():
@@ -41,10 +53,10 @@ def test_bits_by_kind_have_the_mean_of_all():
 def test_a_run_learns_and_comes_out_the_same_again(small, layer):
     outcome = run(SPEC._replace(layer=layer))
     assert isinstance(outcome, OutcomeText) and outcome.status == "ok"
-    assert outcome.characters == 40 * 20 * 32
+    assert outcome.sequences == 40 * 20 * 32
     losses = [float(loss) for loss in outcome.curve.split()]
     assert len(losses) == 8 and losses[-1] < losses[0] < np.log2(96)
-    assert outcome.test == pytest.approx(outcome.validation, abs=0.3)
+    assert outcome.test == pytest.approx(outcome.validation_loss, abs=0.3)
     assert run(SPEC._replace(layer=layer)) == outcome
     assert run(SPEC._replace(layer=layer, seed=1)).test != outcome.test
 
@@ -58,7 +70,7 @@ def test_the_split_and_the_share_of_the_text_decide_what_is_read(small):
 
 def test_a_run_that_overflows_is_an_outcome(small):
     outcome = run(SPEC._replace(lr=1e39))
-    assert outcome.status == "diverged" and outcome.validation == outcome.test == np.inf
+    assert outcome.status == "diverged" and outcome.validation_loss == outcome.test == np.inf
 
 
 def test_an_unknown_layer_is_refused(small):
@@ -66,6 +78,32 @@ def test_an_unknown_layer_is_refused(small):
         run(SPEC._replace(layer="Elman"))
 
 
-def test_an_unknown_split_is_refused():
-    with pytest.raises(ValueError, match="split: expected one of"):
-        run(SPEC._replace(split="verses"))
+def test_an_unknown_part_is_refused():
+    with pytest.raises(ValueError, match="task: expected one of"):
+        run(SPEC._replace(task="verses"))
+
+
+def test_the_three_cells_have_about_as_many_parameters():
+    sizes = [untrained(spec) for spec in _first_of_each_arm()]
+    counts = [model.layer.num_parameters + model.head.num_parameters for model in sizes]
+    assert max(counts) < 1.01 * min(counts)
+
+
+def test_a_lower_loss_is_what_the_questions_ask_for():
+    def arm(losses):
+        return Arm("", "", 0, 0.0, (), (), tuple(Outcome(loss) for loss in losses))
+
+    Outcome = namedtuple("Outcome", "test")
+    low, high = np.linspace(1.6, 1.7, 10), np.linspace(1.9, 2.0, 10)
+    arms = {("LSTM", "chapters", 100): arm(low), ("GRU", "chapters", 100): arm(high)}
+    verdicts = judge(questions(arms))
+    assert {pair: verdict.word for pair, verdict in verdicts.items()} == {("LSTM", "GRU"): "holds"}
+    swapped = {("GRU", *key): arms["LSTM", *key] for key in [("chapters", 100)]}
+    swapped |= {("LSTM", *key): arms["GRU", *key] for key in [("chapters", 100)]}
+    assert judge(questions(swapped))["LSTM", "GRU"].word == "fails"
+
+
+def _first_of_each_arm():
+    seen = {spec.arm: spec for spec in WRITE_TEXT.specs}
+    assert set(seen) == {"LSTM", "GRU", "RNN"}
+    return seen.values()

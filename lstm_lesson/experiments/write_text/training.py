@@ -33,10 +33,10 @@ class SpecText(NamedTuple):
     """All that decides the outcome of a run, on one processor to the last digit."""
 
     arm: str  # what is compared, by name
+    task: str  # what is held out whole, "chapters" or "books"
     layer: str  # a name in `LAYERS`
     hidden_size: int
     forget_bias: float  # initial bias of an LSTM's forget gate; others have none
-    split: str  # a name in `SPLITS`
     share: float  # of the training text, from its beginning, that is used
     lr: float  # of Adam at the start; falls to zero along half a cosine
     T: int  # characters of a piece
@@ -49,9 +49,9 @@ class OutcomeText(NamedTuple):
 
     parameters: int
     status: str  # "ok", or "diverged" if a loss or gradient was no longer finite
-    characters: int  # read in training, counted each time
+    sequences: int  # characters read in training, counted each time
     train: float  # on the first `READ` characters of the training text
-    validation: float  # and of the validation text
+    validation_loss: float  # and of the validation text
     test: float
     first: float  # on the test text, by kind of the character that is predicted
     later: float
@@ -60,6 +60,11 @@ class OutcomeText(NamedTuple):
     digit: float
     other: float
     curve: str  # validation at each eighth of the run, spaces between
+
+    @property
+    def solved_at(self) -> int:
+        """Return 0, for never: a text is not solved, and runs are ranked by their losses alone."""
+        return 0
 
 
 def kinds(text: str) -> dict[str, np.ndarray]:
@@ -86,9 +91,9 @@ def by_kind(bits: np.ndarray, text: str) -> dict[str, float]:
 
 
 @functools.cache
-def texts(split: str) -> Split:
-    """Return the Bible, split as `SPLITS` says by name."""
-    return SPLITS[check_choice("split", split, SPLITS)](bible())
+def texts(held_out: str) -> Split:
+    """Return the Bible, of which chapters or whole books are held out."""
+    return SPLITS[check_choice("task", held_out, SPLITS)](bible())
 
 
 def untrained(spec: SpecText) -> SequenceModel:
@@ -112,7 +117,7 @@ def bits(model: SequenceModel, text: str) -> np.ndarray:
 
 def train(spec: SpecText) -> tuple[SequenceModel, bool, list[float]]:
     """Return the trained network, whether all was finite, and the validation losses on the way."""
-    text, model = texts(spec.split), untrained(spec)
+    text, model = texts(spec.task), untrained(spec)
     read, vectors = encode(text.train), np.eye(len(ALPHABET), dtype=np.float32)
     if not 0 < spec.share <= 1:
         raise ValueError(f"share: expected above 0 and at most 1, got {spec.share}")
@@ -134,7 +139,7 @@ def train(spec: SpecText) -> tuple[SequenceModel, bool, list[float]]:
 
 def run(spec: SpecText) -> OutcomeText:
     """Train and test one network; a run whose numbers overflow is an outcome, not an error."""
-    text = texts(spec.split)
+    text = texts(spec.task)
     model, finite, losses = train(spec)
     with np.errstate(all="ignore"):
         tested = bits(model, text.test)
@@ -142,9 +147,9 @@ def run(spec: SpecText) -> OutcomeText:
     return OutcomeText(
         parameters=model.layer.num_parameters + model.head.num_parameters,
         status="ok" if finite else "diverged",
-        characters=BATCH * spec.T * spec.steps,
+        sequences=BATCH * spec.T * spec.steps,
         train=train_bits,
-        validation=losses[-1] if finite else math.inf,
+        validation_loss=losses[-1] if finite else math.inf,
         test=float(tested.mean()),
         **by_kind(tested, text.test),
         curve=" ".join(f"{loss:.4f}" for loss in losses),
