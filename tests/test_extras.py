@@ -26,6 +26,8 @@ USES = {
     "plots": "import lstm_lesson.figures.diagrams",
     "fast": "from lstm_lesson import LSTM; import numpy as np; LSTM(2, 3).forward("
             "np.zeros((4, 1, 2), np.float32)); import numba, scipy",
+    "data": "from lstm_lesson.tasks import datasets as d; "
+            "d.bible(), d.glucose(), d.sunspots(), d.digits(), d.mnist_1d()",
     "widgets": "from lstm_lesson.widgets import Counter, GatePlayground, GradientHighway, Reader",
     "experiments": "import lstm_lesson.experiments.plots, distributed; "
                    "from lstm_lesson import cli; "
