@@ -17,16 +17,34 @@ ACTIVATIONS = {
     "hard_sigmoid": lambda z: torch.clamp(0.2 * z + 0.5, 0, 1),
     "hard_sigmoid_6": lambda z: torch.clamp(z / 6 + 0.5, 0, 1),
     "softsign": torch.nn.functional.softsign,
+    "softplus": torch.nn.functional.softplus,
     "identity": lambda z: z,
 }
+WITH_NUMBERS = {
+    "affine": lambda z, alpha, beta: alpha * z + beta,
+    "elu": lambda z, alpha: z * (z >= 0) + alpha * torch.expm1(z.clamp(max=0)),
+    "hard_sigmoid": lambda z, alpha, beta: torch.clamp(alpha * z + beta, 0, 1),
+    "leaky_relu": lambda z, alpha: z * (z >= 0) + alpha * z * (z < 0),
+    "scaled_tanh": lambda z, alpha, beta: alpha * torch.tanh(beta * z),
+    "thresholded_relu": lambda z, alpha: z * (z > alpha),
+}
+
+
+def activation(name):
+    kind, _, rest = name.partition("(")
+    if not rest:
+        return ACTIVATIONS[name]
+    numbers = [float(each) for each in rest[:-1].split(",")]
+    return lambda z: WITH_NUMBERS[kind](z, *numbers)
+
+
+def clip(z, bound):
+    return z if bound is None else torch.clamp(z, -bound, bound)
 
 
 def lstm_step(layer, p, x, state):
     h, c = state
     H = layer.hidden_size
-
-    def clip(z, bound=layer.clip):
-        return z if bound is None else torch.clamp(z, -bound, bound)
 
     def pre(gate):
         rows = slice(gate * H, (gate + 1) * H)
@@ -36,16 +54,18 @@ def lstm_step(layer, p, x, state):
     def peephole(k, cell):
         return p["peephole"][k * H : (k + 1) * H] * cell if layer.peephole else 0
 
-    sigma = ACTIVATIONS[layer.gate_activation]
+    def sigma(z):
+        return activation(layer.gate_activation)(clip(z, layer.clip))
+
     one = torch.ones(H, dtype=x.dtype)
-    i = one if "i" in layer.remove_gates else sigma(clip(pre(0) + peephole(0, c)))
-    f = one if "f" in layer.remove_gates else sigma(clip(pre(1) + peephole(1, c)))
+    i = one if "i" in layer.remove_gates else sigma(pre(0) + peephole(0, c))
+    f = one if "f" in layer.remove_gates else sigma(pre(1) + peephole(1, c))
     if layer.couple_input_forget:
         f = 1 - i
-    g = ACTIVATIONS[layer.cell_activation](clip(pre(2)))
+    g = activation(layer.cell_activation)(clip(pre(2), layer.clip))
     c = clip(f * c + i * g, layer.cell_clip)
-    o = one if "o" in layer.remove_gates else sigma(clip(pre(3) + peephole(2, c)))
-    h = o * ACTIVATIONS[layer.hidden_activation](c)
+    o = one if "o" in layer.remove_gates else sigma(pre(3) + peephole(2, c))
+    h = o * activation(layer.hidden_activation)(c)
     return (p["weight_hr"] @ h if layer.proj_size else h), c
 
 
@@ -59,16 +79,17 @@ def gru_step(layer, p, x, state):
         w = [a + p["bias"][rows] for a, rows in zip(w, blocks, strict=True)]
     if layer.bias and layer.reset_after:
         u[2] = u[2] + p["bias_hn"]
-    sigma, tanh = ACTIVATIONS["sigmoid"], ACTIVATIONS["tanh"]
-    r, z = sigma(w[0] + u[0]), sigma(w[1] + u[1])
+    sigma, g = activation(layer.gate_activation), activation(layer.cell_activation)
+    r, z = sigma(clip(w[0] + u[0], layer.clip)), sigma(clip(w[1] + u[1], layer.clip))
     before = p["weight_hh"][blocks[2]] @ (r * h)
-    n = tanh(w[2] + (r * u[2] if layer.reset_after else before))
+    n = g(clip(w[2] + (r * u[2] if layer.reset_after else before), layer.clip))
     return ((1 - z) * n + z * h,)
 
 
 def rnn_step(layer, p, x, state):
     z = p["weight_ih"] @ x + p["weight_hh"] @ state[0]
-    return (ACTIVATIONS[layer.nonlinearity](z + p["bias"] if layer.bias else z),)
+    z = z + p["bias"] if layer.bias else z
+    return (activation(layer.nonlinearity)(clip(z, layer.clip)),)
 
 
 def gate_recurrent_step(layer, p, x, state):

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lstm_lesson.engine.activations import (
-    ACTIVATIONS,
+    activation,
     relu,
     relu_derivative,
     sigmoid,
@@ -117,21 +117,24 @@ def relu_rnn_back(d_h, h):
 class RNNCell:
     """The plain recurrent cell, ``h = activation(W x + U h_prev + b)``."""
 
-    nonlinearity: str = "tanh"  # a name in `ACTIVATIONS`
+    nonlinearity: str = "tanh"  # a name of `lstm_lesson.engine.activations`
+    clip: float | None = None  # bound of the pre-activation
 
     def forward(self, z_x, z_h, state, params):
-        """Return the new state ``(h,)``, which is also kept."""
-        h = ACTIVATIONS[self.nonlinearity][0](z_x + z_h)
-        return (h,), h
+        """Return the new state ``(h,)`` and what is kept, h and where the clip let z through."""
+        z = z_x + z_h
+        h = activation(self.nonlinearity).function(clipped(z, self.clip))
+        return (h,), (h, open_to(z, self.clip))
 
-    def backward(self, d_state, h, params):
-        d_z = d_state[0] * ACTIVATIONS[self.nonlinearity][1](h)
+    def backward(self, d_state, kept, params):
+        h, open_z = kept
+        d_z = d_state[0] * activation(self.nonlinearity).derivative(h) * open_z
         return d_z, d_z, (np.zeros_like(d_z),), {}
 
-    def values(self, state, h):
+    def values(self, state, kept):
         return state
 
-    def gradients(self, d_state, h, params):
+    def gradients(self, d_state, kept, params):
         return d_state
 
 
@@ -144,51 +147,78 @@ class GRUCell:
     """
 
     reset_after: bool = True
+    clip: float | None = None  # bound of the pre-activations of r, z and n
+    gate_activation: str = "sigmoid"  # of r, z: a name of `lstm_lesson.engine.activations`
+    cell_activation: str = "tanh"  # of the candidate
+
+    @property
+    def _plain(self):
+        """Whether it is the cell of `gru`, without options."""
+        activations = (self.gate_activation, self.cell_activation)
+        return self.reset_after and self.clip is None and activations == ("sigmoid", "tanh")
 
     def forward(self, z_x, z_h, state, params):
-        """Return the new state ``(h,)`` and what is kept, ``(r, z, n, h_n, h_prev)``."""
+        """Return the new state ``(h,)`` and what is kept.
+
+        That is ``(r, z, n, h_n, h_prev)``, and where the clip let z_r, z_z, z_n through.
+        """
         (h_prev,) = state
         (x_r, x_z, x_n), (h_r, h_z, h_n) = split(z_x, 3), split(z_h, 3)
-        if not self.reset_after:
-            r, z = sigmoid(x_r + h_r), sigmoid(x_z + h_z)
-            n = tanh(x_n + (r * h_prev) @ split(params["weight_hh"].T, 3)[2])
-            return (n + z * (h_prev - n),), (r, z, n, None, h_prev)
         if "bias_hn" in params:
             h_n = h_n + params["bias_hn"]
-        r, z, n, h = gru(x_r + h_r, x_z + h_z, x_n, h_n, h_prev)
-        return (h,), (r, z, n, h_n, h_prev)
+        if self._plain:
+            r, z, n, h = gru(x_r + h_r, x_z + h_z, x_n, h_n, h_prev)
+            return (h,), (r, z, n, h_n, h_prev, (True, True, True))
+        gate, inner = activation(self.gate_activation), activation(self.cell_activation)
+        z_r, z_z = x_r + h_r, x_z + h_z
+        r, z = (gate.function(clipped(each, self.clip)) for each in (z_r, z_z))
+        if self.reset_after:
+            z_n = x_n + r * h_n
+        else:
+            z_n = x_n + (r * h_prev) @ split(params["weight_hh"].T, 3)[2]
+        n = inner.function(clipped(z_n, self.clip))
+        open_z = tuple(open_to(each, self.clip) for each in (z_r, z_z, z_n))
+        return (n + z * (h_prev - n),), (r, z, n, h_n, h_prev, open_z)
 
     def backward(self, d_state, kept, params):
-        r, z, n, h_n, h_prev = kept
+        r, z, n, h_n, h_prev, open_z = kept
         extras = {}
-        if self.reset_after:
+        if self._plain:
             *d_z_x, d_h_n, d_direct = gru_back(*d_state, r, z, n, h_n, h_prev)
-            d_z_h = [*d_z_x[:2], d_h_n]
-            if "bias_hn" in params:
-                extras["bias_hn"] = d_h_n.sum(axis=0)
         else:
+            slope = activation(self.gate_activation).derivative
             d_r, d_z, d_n, d_h = self.gradients(d_state, kept, params)
-            d_x_n = d_n * tanh_derivative(n)
-            d_z_x = [d_r * sigmoid_derivative(r), d_z * sigmoid_derivative(z), d_x_n]
-            d_z_h = [*d_z_x[:2], np.zeros_like(n)]
-            d_direct = d_h * z + r * (d_x_n @ params["weight_hh"][-n.shape[-1] :])
+            d_x_n = self._through_n(d_n, kept)
+            d_z_x = [d_r * slope(r) * open_z[0], d_z * slope(z) * open_z[1], d_x_n]
+            d_direct, d_h_n = d_h * z, d_x_n * r
+        if not self.reset_after:
+            last = slice(2 * n.shape[-1], None)
+            d_direct = d_direct + r * (d_x_n @ params["weight_hh"][last])
             extras["weight_hh"] = np.zeros_like(params["weight_hh"])
-            extras["weight_hh"][-n.shape[-1] :] = d_x_n.T @ (r * h_prev)
+            extras["weight_hh"][last] = d_x_n.T @ (r * h_prev)
+            d_h_n = np.zeros_like(n)
+        elif "bias_hn" in params:
+            extras["bias_hn"] = d_h_n.sum(axis=0)
+        d_z_h = [*d_z_x[:2], d_h_n]
         return *(np.concatenate(d, axis=-1) for d in (d_z_x, d_z_h)), (d_direct,), extras
 
     def values(self, state, kept):
         return (*kept[:3], *state)
 
     def gradients(self, d_state, kept, params):
-        _, z, n, h_n, h_prev = kept
+        _, z, n, h_n, h_prev, _ = kept
         (d_h,) = d_state
         d_n = d_h - d_h * z
-        d_x_n = d_n * tanh_derivative(n)
+        d_x_n = self._through_n(d_n, kept)
         if self.reset_after:
             d_r = d_x_n * h_n
         else:
-            d_r = (d_x_n @ params["weight_hh"][-n.shape[-1] :]) * h_prev
+            d_r = (d_x_n @ params["weight_hh"][2 * n.shape[-1] :]) * h_prev
         return d_r, d_h * (h_prev - n), d_n, d_h
+
+    def _through_n(self, d_n, kept):
+        _, _, n, _, _, open_z = kept
+        return d_n * activation(self.cell_activation).derivative(n) * open_z[2]
 
 
 @dataclass(frozen=True)
@@ -221,3 +251,13 @@ def split(a: np.ndarray, parts: int) -> list[np.ndarray]:
     """Return equal parts of the last axis, as views; `np.split` takes ten times as long."""
     size = a.shape[-1] // parts
     return [a[..., k * size : (k + 1) * size] for k in range(parts)]
+
+
+def clipped(a: np.ndarray, bound: float | None) -> np.ndarray:
+    """Return `a` within ``-bound`` and ``bound``; `a` itself without a bound."""
+    return a if bound is None else np.clip(a, -bound, bound)
+
+
+def open_to(a: np.ndarray, bound: float | None) -> np.ndarray | bool:
+    """Return where `clipped` passes a gradient: a factor of it, False beyond the bound."""
+    return True if bound is None else np.abs(a) <= bound

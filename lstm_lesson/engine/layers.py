@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from lstm_lesson.engine.activations import ACTIVATIONS
+from lstm_lesson.engine.activations import check_activation
 from lstm_lesson.engine.arguments import (
     check_array,
     check_choice,
@@ -26,10 +26,6 @@ from lstm_lesson.engine.initializers import xavier_uniform
 from lstm_lesson.engine.layer import Layer, LayerGrads, Options, option
 from lstm_lesson.engine.lstm_options import LSTMOptionsCell
 from lstm_lesson.engine.recurrent import RecurrentLayer, RecurrentOptions
-
-
-def _activation(name: str, value) -> str:
-    return check_choice(name, value, ACTIVATIONS)
 
 
 def _bound(name: str, value) -> float | None:
@@ -67,9 +63,11 @@ class LSTMOptions(RecurrentOptions):
         False, check_flag, "whether gates see the cell state (Gers et al. 2002); starts at zero"
     )
     remove_gates: tuple[str, ...] = option((), _gates, 'letters of "i", "f", "o" held at 1')
-    gate_activation: str = option("sigmoid", _activation, "name in `ACTIVATIONS`, of i, f, o")
-    cell_activation: str = option("tanh", _activation, "of the candidate")
-    hidden_activation: str = option("tanh", _activation, "of the cell state on its way out")
+    gate_activation: str = option(
+        "sigmoid", check_activation, "of i, f, o: a name of `lstm_lesson.engine.activations`"
+    )
+    cell_activation: str = option("tanh", check_activation, "of the candidate")
+    hidden_activation: str = option("tanh", check_activation, "of the cell state on its way out")
 
     def check_together(self) -> None:
         """Raise ValueError if one option contradicts another."""
@@ -171,6 +169,13 @@ class GRUOptions(RecurrentOptions):
     reset_after: bool = option(
         True, check_flag, "whether r acts after the product with U, as in PyTorch, or before it"
     )
+    clip: float | None = option(
+        None, _bound, "bound of the pre-activations of gates and candidate, as in ONNX Runtime"
+    )
+    gate_activation: str = option(
+        "sigmoid", check_activation, "of r, z: a name of `lstm_lesson.engine.activations`"
+    )
+    cell_activation: str = option("tanh", check_activation, "of the candidate")
 
 
 class GRU(RecurrentLayer):
@@ -195,14 +200,17 @@ class GRU(RecurrentLayer):
     @functools.cached_property
     def cell(self):
         """Return the cell of `lstm_lesson.engine.equations` that the layer runs."""
-        return GRUCell(self.reset_after)
+        return GRUCell(self.reset_after, self.clip, self.gate_activation, self.cell_activation)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RNNOptions(RecurrentOptions):
     """What an `RNN` is built from."""
 
-    nonlinearity: str = option("tanh", _activation, "name in `ACTIVATIONS`")
+    nonlinearity: str = option(
+        "tanh", check_activation, "a name of `lstm_lesson.engine.activations`"
+    )
+    clip: float | None = option(None, _bound, "bound of the pre-activation, as in ONNX Runtime")
 
 
 class RNN(RecurrentLayer):
@@ -222,7 +230,7 @@ class RNN(RecurrentLayer):
     @functools.cached_property
     def cell(self):
         """Return the cell of `lstm_lesson.engine.equations` that the layer runs."""
-        return RNNCell(self.nonlinearity)
+        return RNNCell(self.nonlinearity, self.clip)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lstm_lesson.engine.activations import ACTIVATIONS
-from lstm_lesson.engine.equations import split
+from lstm_lesson.engine.activations import activation
+from lstm_lesson.engine.equations import clipped, open_to, split
 
 
 class Parts(NamedTuple):
@@ -51,26 +51,26 @@ class LSTMOptionsCell:
             z_f += p_f * c_prev
         i = self._gate("i", z_i)
         f = 1 - i if self.options.couple_input_forget else self._gate("f", z_f)
-        g = ACTIVATIONS[self.options.cell_activation][0](_clipped(z_g, self.options.clip))
+        g = activation(self.options.cell_activation).function(clipped(z_g, self.options.clip))
         unclipped = f * c_prev + i * g
-        c = _clipped(unclipped, self.options.cell_clip)
+        c = clipped(unclipped, self.options.cell_clip)
         if "peephole" in params:
             z_o += p_o * c
         o = self._gate("o", z_o)
-        squashed = ACTIVATIONS[self.options.hidden_activation][0](c)
+        squashed = activation(self.options.hidden_activation).function(c)
         m = o * squashed
         h = m @ params["weight_hr"].T if "weight_hr" in params else m
-        open_z, open_c = _open(z, self.options.clip), _open(unclipped, self.options.cell_clip)
+        open_z, open_c = open_to(z, self.options.clip), open_to(unclipped, self.options.cell_clip)
         return (h, c), Parts(c_prev, i, f, g, o, c, squashed, m, open_z, open_c)
 
     def backward(self, d_state, parts, params):
-        slope = ACTIVATIONS[self.options.gate_activation][1]
+        slope = activation(self.options.gate_activation).derivative
         d_i, d_f, d_g, d_o, d_c, d_h = self.gradients(d_state, parts, params)
         d_sum = d_c * parts.open_c  # of f * c_prev + i * g
         d_z = {
             "i": d_i * slope(parts.i),
             "f": d_f * slope(parts.f),
-            "g": d_g * ACTIVATIONS[self.options.cell_activation][1](parts.g),
+            "g": d_g * activation(self.options.cell_activation).derivative(parts.g),
             "o": d_o * slope(parts.o),
         }
         coupled = ["f"] if self.options.couple_input_forget else []
@@ -97,11 +97,16 @@ class LSTMOptionsCell:
         d_h, d_c = d_state
         d_m = d_h @ params["weight_hr"] if "weight_hr" in params else d_h
         d_o = d_m * parts.squashed
-        d_c = d_c + d_m * parts.o * ACTIVATIONS[self.options.hidden_activation][1](parts.squashed)
+        d_c = d_c + d_m * parts.o * activation(self.options.hidden_activation).derivative(
+            parts.squashed
+        )
         if "peephole" in params and "o" not in self.options.remove_gates:
             p_o = split(params["peephole"], 3)[2]
             open_o = True if parts.open_z is True else split(parts.open_z, 4)[3]
-            d_c = d_c + d_o * ACTIVATIONS[self.options.gate_activation][1](parts.o) * open_o * p_o
+            d_c = (
+                d_c
+                + d_o * activation(self.options.gate_activation).derivative(parts.o) * open_o * p_o
+            )
         d_sum = d_c * parts.open_c
         d_i, d_f = d_sum * parts.g, d_sum * parts.c_prev
         if self.options.couple_input_forget:
@@ -111,13 +116,4 @@ class LSTMOptionsCell:
     def _gate(self, name, z):
         if name in self.options.remove_gates:
             return np.ones_like(z)
-        return ACTIVATIONS[self.options.gate_activation][0](_clipped(z, self.options.clip))
-
-
-def _clipped(a, bound):
-    return a if bound is None else np.clip(a, -bound, bound)
-
-
-def _open(a, bound):
-    # A factor of the gradient: what is clipped stands still beyond its bound.
-    return True if bound is None else np.abs(a) <= bound
+        return activation(self.options.gate_activation).function(clipped(z, self.options.clip))

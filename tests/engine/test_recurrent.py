@@ -40,13 +40,17 @@ torch_options = st.one_of(
         st.fixed_dictionaries(shared | {"nonlinearity": st.sampled_from(["tanh", "relu"])}),
     ),
 )
-names = st.sampled_from(sorted(ACTIVATIONS))
+WITH_NUMBERS = [
+    "affine(0.7, 0.1)", "elu(0.4)", "elu(0.0)", "hard_sigmoid(0.3, 0.4)", "leaky_relu(0.1)",
+    "leaky_relu(0.0)", "scaled_tanh(1.7, 0.67)", "thresholded_relu(0.3)",
+]  # fmt: skip
+names = st.sampled_from([*sorted(ACTIVATIONS), *WITH_NUMBERS])
+bounds = st.one_of(st.none(), st.floats(0.1, 2))
 lstm_options = st.fixed_dictionaries(
     {"num_layers": st.integers(1, 2)}
     | {"bias": st.booleans(), "batch_first": st.booleans()}
     | {"proj_size": st.integers(0, 2), "peephole": st.booleans()}
-    | {"clip": st.one_of(st.none(), st.floats(0.1, 2))}
-    | {"cell_clip": st.one_of(st.none(), st.floats(0.1, 2))}
+    | {"clip": bounds, "cell_clip": bounds}
     | {"gate_activation": names, "cell_activation": names, "hidden_activation": names},
 )
 ways = st.sampled_from([{}, {"reverse": True}, {"bidirectional": True}])
@@ -60,7 +64,8 @@ def build(kind, options, D, H, seed):
     layer = kind(D, H, dtype=np.float64, rng=seed, **options)
     rng = np.random.default_rng(seed)
     # Products of unbounded gates grow without limit, and their rounding errors with them.
-    unbounded = options.get("gate_activation") in ("relu", "identity")
+    bounded = ("sigmoid", "hard_sigmoid", "tanh", "softsign")
+    unbounded = not options.get("gate_activation", "sigmoid").startswith(bounded)
     for p in layer.parameters().values():
         p[...] = rng.uniform(-1, 1, p.shape) * (0.1 if unbounded else 1 / np.sqrt(H))
     return layer, rng
@@ -153,8 +158,15 @@ def test_lstm_options_equal_a_second_implementation(
 
 plain = st.one_of(
     st.tuples(st.just(LSTM), st.just({})),
+    st.tuples(
+        st.just(GRU),
+        st.fixed_dictionaries(
+            {"reset_after": st.booleans(), "clip": bounds}
+            | {"gate_activation": names, "cell_activation": names}
+        ),
+    ),
     st.tuples(st.just(GRU), st.fixed_dictionaries({"reset_after": st.booleans()})),
-    st.tuples(st.just(RNN), st.fixed_dictionaries({"nonlinearity": names})),
+    st.tuples(st.just(RNN), st.fixed_dictionaries({"nonlinearity": names, "clip": bounds})),
 )
 
 
