@@ -175,7 +175,7 @@ def test_no_file_names_a_machine_path_or_a_registry():
     found = []
     for path in tracked():
         if (
-            path.suffix in {".png", ".safetensors", ".ttf", ".woff2", ".zip"}
+            path.suffix in {".onnx", ".png", ".safetensors", ".ttf", ".woff2", ".zip"}
             or path == Path(__file__).resolve()
         ):
             continue

@@ -1,7 +1,8 @@
 """Weights to and from PyTorch, Keras and the ONNX operators."""
 
-from lstm_lesson.interop.keras import from_keras, to_keras
+from lstm_lesson.interop.keras import from_keras, to_keras, to_keras_layer
 from lstm_lesson.interop.onnx import OnnxOperator, from_onnx, to_onnx
+from lstm_lesson.interop.onnx_write import to_onnx_model
 from lstm_lesson.interop.pytorch import from_torch, to_torch
 
 __all__ = [
@@ -10,6 +11,8 @@ __all__ = [
     "from_onnx",
     "from_torch",
     "to_keras",
+    "to_keras_layer",
     "to_onnx",
+    "to_onnx_model",
     "to_torch",
 ]

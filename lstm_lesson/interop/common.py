@@ -14,6 +14,47 @@ def check_lacking(layer: RecurrentLayer, library: str, allowed: tuple[str, ...])
             raise ValueError(f"{name}: {library} has no {name}, got {value!r}")
 
 
+def stacked(layers: list[RecurrentLayer]) -> RecurrentLayer:
+    """Return one layer with the weights of several of one layer each, the first fed first.
+
+    Raises ValueError if they differ in more than what goes into them.
+    """
+    first, *above = layers
+    if not above:
+        return first
+    size = first.hidden_size * (2 if first.bidirectional else 1)
+    for n, each in enumerate(above, 1):
+        if type(each) is not type(first):
+            kinds = f"{type(first).__name__} and {type(each).__name__}"
+            raise ValueError(f"layer {n}: expected layers of one kind to be one stack, got {kinds}")
+        theirs, ours = (vars(a.options) | {"input_size": size} for a in (each, first))
+        if each.input_size != size:
+            theirs["input_size"] = each.input_size
+        for name, value in theirs.items():
+            if value != ours[name]:
+                raise ValueError(
+                    f"layer {n}: expected {name} {ours[name]!r} for one stack, got {value!r}"
+                )
+    options = vars(first.options) | {"num_layers": len(layers)}
+    layer = type(first)(**options)
+    for n, each in enumerate(layers):
+        for name, p in each.parameters().items():
+            layer.parameters()[name.replace("_l0", f"_l{n}")][...] = p
+    return layer
+
+
+def unstacked(layer: RecurrentLayer) -> list[RecurrentLayer]:
+    """Return the layers of a stack, of one layer each, time first and without dropout between."""
+    layers = []
+    for n in range(layer.num_layers):
+        inputs = layer.parameters()[f"weight_ih_l{n}"].shape[1]
+        options = {"input_size": inputs, "num_layers": 1, "dropout": 0.0, "batch_first": False}
+        layers.append(type(layer)(**vars(layer.options) | options))
+        for name, p in layers[-1].parameters().items():
+            p[...] = layer.parameters()[name.replace("_l0", f"_l{n}")]
+    return layers
+
+
 # Libraries store two biases a gate that are only ever added, but for those of a GRU's candidate
 # whose reset gate stands between them: we store one, and then ``bias_hn``, (H,), beside it.
 

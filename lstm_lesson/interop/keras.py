@@ -18,14 +18,19 @@ from lstm_lesson.interop.common import check_lacking, set_biases, two_biases
 from lstm_lesson.interop.keras_settings import Settings, check_class, read, version_of
 
 _KINDS = {4: LSTM, 3: GRU, 1: RNN}  # by the number of blocks in a kernel
-_ACTIVATIONS = {  # Keras's name to ours, but for the hard sigmoid
+_ACTIVATIONS = {  # Keras's name to ours, but for those that changed from version 2 to 3
+    "elu": "elu(1.0)",
     "linear": "identity",
     "relu": "relu",
     "sigmoid": "sigmoid",
+    "softplus": "softplus",
     "softsign": "softsign",
     "tanh": "tanh",
 }
-_HARD_SIGMOIDS = {2: "hard_sigmoid", 3: "hard_sigmoid_6"}  # by the version of Keras
+_CHANGED = {  # by the version of Keras; before version 3 a leaky_relu had to be given its slope
+    2: {"hard_sigmoid": "hard_sigmoid"},
+    3: {"hard_sigmoid": "hard_sigmoid_6", "leaky_relu": "leaky_relu(0.2)"},
+}
 
 
 def from_keras(
@@ -54,7 +59,7 @@ def from_keras(
     go_backwards : whether the layer runs backwards in time only. Its Keras output is in the order
         in which it is computed, that of the layer returned in the order of the input.
     version : 2 or 3, the Keras in which the layer was made. A list with "hard_sigmoid" needs it:
-        that is ``0.2 z + 0.5`` in Keras 2, and ``z / 6 + 0.5`` in Keras 3.
+        that is ``0.2 z + 0.5`` in Keras 2, and ``z / 6 + 0.5`` in Keras 3; so does "leaky_relu".
 
     Keras layers are batch first, and so is the layer returned. It has no dropout, which Keras
     applies to inputs and states in training.
@@ -63,8 +68,7 @@ def from_keras(
     ------
     TypeError, ValueError
         If these are not the weights of such a layer, if they could be those of more than one, or if
-        it has what our layer lacks: other activations (of a GRU: than the default) or another
-        ``merge_mode``.
+        it has what our layer lacks: other activations or another ``merge_mode``.
     """
     told = Settings(activation, recurrent_activation, reset_after, bidirectional, go_backwards)
     for name in ("reset_after", "bidirectional", "go_backwards"):
@@ -119,7 +123,7 @@ def to_keras(layer: LSTM | GRU | RNN) -> list[np.ndarray]:
 
     Make that layer with the activations of ours, within `Bidirectional` for two directions, and
     with ``go_backwards=True`` for ``reverse=True``; its output is then in the order in which it is
-    computed, ours in the order of the input.
+    computed, ours in the order of the input. Or let `to_keras_layer` make it.
 
     Raises
     ------
@@ -135,9 +139,8 @@ def to_keras(layer: LSTM | GRU | RNN) -> list[np.ndarray]:
     roles = ("gate_activation", "cell_activation", "hidden_activation", "nonlinearity")
     allowed = ("bias", "batch_first", "bidirectional", "reverse", "reset_after", *roles)
     check_lacking(layer, "Keras", allowed)
-    known = (*_ACTIVATIONS.values(), _HARD_SIGMOIDS[3])
     for role in roles:
-        check_choice(role, getattr(layer, role, "tanh"), known)
+        check_choice(role, getattr(layer, role, "tanh"), _names(3))
     if kind is LSTM and layer.cell_activation != layer.hidden_activation:
         raise ValueError(
             f"hidden_activation: expected {layer.cell_activation!r} as cell_activation, for Keras "
@@ -151,6 +154,49 @@ def to_keras(layer: LSTM | GRU | RNN) -> list[np.ndarray]:
             both = np.stack([_swap(b, kind) for b in two_biases(params, suffix)])
             weights.append(both if "bias_hn" + suffix in params else both[0])
     return weights
+
+
+def to_keras_layer(layer: LSTM | GRU | RNN, **options):
+    """Return a layer of the installed Keras 3 that computes what ours does.
+
+    Parameters
+    ----------
+    layer : as `to_keras` takes it. Keras is batch first; so is what is returned.
+    options : further arguments of the Keras layer; unless told otherwise it has
+        ``return_sequences=True`` and ``return_state=True``.
+
+    Raises
+    ------
+    ImportError
+        If there is no Keras, or one before version 3.
+    TypeError, ValueError
+        As `to_keras` does.
+    """
+    weights = to_keras(layer)
+    import keras
+
+    if int(keras.__version__.partition(".")[0]) < 3:
+        raise ImportError(f"to_keras_layer: expected Keras 3, got {keras.__version__}")
+    names, kind = _names(3), type(layer)
+    told = {"return_sequences": True, "return_state": True, "use_bias": layer.bias}
+    told |= {"go_backwards": layer.reverse, "dtype": layer.dtype.name}
+    told["activation"] = names[layer.nonlinearity if kind is RNN else layer.cell_activation]
+    if kind is not RNN:
+        told["recurrent_activation"] = names[layer.gate_activation]
+    if kind is GRU:
+        told["reset_after"] = layer.reset_after
+    made = getattr(keras.layers, {RNN: "SimpleRNN"}.get(kind, kind.__name__))
+    made = made(layer.hidden_size, **told | options)
+    if layer.bidirectional:
+        made = keras.layers.Bidirectional(made, dtype=layer.dtype.name)
+    made.build((None, None, layer.input_size))
+    made.set_weights(weights)
+    return made
+
+
+def _names(version: int) -> dict[str, str]:
+    """Return our names of activations to Keras's."""
+    return {ours: theirs for theirs, ours in (_ACTIVATIONS | _CHANGED[version]).items()}
 
 
 def _sizes(weights) -> tuple[type[RecurrentLayer], int, int]:
@@ -188,7 +234,7 @@ def _is_bidirectional(weights, size: int, told: bool | None) -> bool:
 
 def _options(kind, weights, told: Settings, version: int | None) -> dict:
     """Return our options for the settings; raise ValueError where we lack one."""
-    if version not in (None, *_HARD_SIGMOIDS):
+    if version not in (None, *_CHANGED):
         raise ValueError(f"version: expected 2 or 3, got {version!r}")
     inner, gate = (
         _activation(role, getattr(told, role), version)
@@ -202,8 +248,6 @@ def _options(kind, weights, told: Settings, version: int | None) -> dict:
         if gate != "sigmoid":
             raise ValueError("recurrent_activation: a SimpleRNN has none")
         return {"nonlinearity": inner}
-    if (inner, gate) != ("tanh", "sigmoid"):
-        raise ValueError(f"activation: our GRU has tanh, and sigmoid gates, got {inner} and {gate}")
     after = told.reset_after
     if len(weights) % 3 == 0:
         after = np.ndim(weights[2]) == 2
@@ -214,19 +258,18 @@ def _options(kind, weights, told: Settings, version: int | None) -> dict:
             "reset_after: a GRU without bias doesn't show which it is; pass True, Keras's default, "
             "or False"
         )
-    return {"reset_after": after}
+    return {"reset_after": after, "gate_activation": gate, "cell_activation": inner}
 
 
 def _activation(role: str, name: str | None, version: int | None) -> str:
-    if name != "hard_sigmoid":
-        name = "linear" if name is None else name
-        return _ACTIVATIONS[check_choice(role, name, (*_ACTIVATIONS, "hard_sigmoid"))]
-    if version is None:
+    name = "linear" if name is None else name
+    if name in _CHANGED[3] and version is None:
         raise ValueError(
-            f"version: {role}='hard_sigmoid' is 0.2 z + 0.5 in Keras 2 and z / 6 + 0.5 in Keras 3; "
-            f"pass version=2 or version=3"
+            f"version: {role}={name!r} depends on it (hard_sigmoid is 0.2 z + 0.5 in Keras 2 and "
+            f"z / 6 + 0.5 in Keras 3); pass version=2 or version=3"
         )
-    return _HARD_SIGMOIDS[version]
+    known = _ACTIVATIONS | _CHANGED[version or 3]
+    return known[check_choice(role, name, known)]
 
 
 def _swap(rows: np.ndarray, kind) -> np.ndarray:

@@ -1,22 +1,16 @@
 """What PyTorch, Keras and ONNX were given and gave, and plain cells that can give the same.
 
-PyTorch runs here; results of Keras and ONNX are kept in ``tests/data``. An order of gates holds if
+All three run here, the last two through `foreign`. An order of gates holds if
 it, and none other of all permutations, gives a library's own output when a plain LSTM or GRU runs
 on the library's weights. The plain cells are NumPy: what they are compared with may be PyTorch.
 """
 
-import json
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from foreign import OPERATORS, PLAIN_LAYERS, kept, keras_case, onnx_case
 
-ROOT = Path(__file__).parents[2]
-FOREIGN, KEPT = (
-    json.loads((ROOT / "tests" / "data" / name).read_text(encoding="utf-8"))
-    for name in ("foreign.json", "conventions.json")
-)
 ATOL = 1e-6  # Keras and ONNX Runtime computed in float32, a few roundings of 6e-8 each
 
 
@@ -120,9 +114,9 @@ def torch_evidence(kind):
 
 
 def keras_evidence(kind):
-    kept = KEPT["keras"]
-    cases = [c for c in FOREIGN["keras"] if c["name"].endswith(kind)] + [kept[kind]]
-    cases += [kept["BiLSTM"]] if kind == "LSTM" else []
+    runs = kept()["keras"]
+    cases = [keras_case(name) for name in PLAIN_LAYERS if name.endswith(kind)] + [runs[kind]]
+    cases += [runs["BiLSTM"]] if kind == "LSTM" else []
     for case in cases:
         weights = [np.array(w) for w in case["weights"]]
         x, output = (np.array(case[name]).swapaxes(0, 1) for name in ("x", "output"))
@@ -139,14 +133,17 @@ def keras_evidence(kind):
 
 
 def arrays_of(case):
-    return {name: np.array(v) for name, v in case.items() if isinstance(v, list)}
+    return {name: v for name, v in case.items() if isinstance(v, np.ndarray)}
 
 
 def onnx_cases(kind):
     plain = {"direction", "hidden_size", "linear_before_reset"}
-    cases = [c for c in FOREIGN["onnx"] if c["op_type"] == kind and set(c["attributes"]) <= plain]
-    cases = [case for case in cases if "sequence_lens" not in case] + [KEPT["onnx"][kind]]
-    for case in cases:
+    names = [
+        name
+        for name, (op_type, attributes, _, lengths) in OPERATORS.items()
+        if op_type == kind and set(attributes) <= plain and lengths is None
+    ]
+    for case in [*map(onnx_case, names), kept()["onnx"][kind]]:
         yield case["attributes"], arrays_of(case)
 
 
@@ -169,7 +166,7 @@ def onnx_directions(attributes, a):
 
 
 def option_case(name):
-    case = next(c for c in FOREIGN["onnx"] if c["name"] == name)
+    case = onnx_case(name)
     a = arrays_of(case)
     return case["attributes"], a, next(iter(onnx_directions(case["attributes"], a)))
 
