@@ -10,9 +10,13 @@
 #   make bench    speed against PyTorch, kept in results/
 #   make serve    the built pages on http://127.0.0.1:8000 (another port: make serve PORT=8080)
 #   make lab      the chapters in JupyterLab, as copies to read and to play with
+#   make release  the wheel, the sources, the kit and the printed book, in _build/release
+#   make links    every address outside of the book, asked for over the network
+#   make test-oldest, make test-newest    with the oldest or newest releases that pyproject.toml
+#                 allows, in an environment of their own
 #   make clean    remove what was built (the environment in .venv stays)
 #
-# Needs make and Python 3.11 or later. Another Python: make PYTHON=python3.12 book
+# Needs make and Python 3.11 to 3.14. Another Python: make PYTHON=python3.12 book
 # On Linux PyTorch comes for CUDA, 5 GB, unless PYTORCH_INDEX says where else to look: README.md.
 
 PYTHON ?= python3
@@ -35,7 +39,8 @@ PACKED := $(BUILD)/.packed
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
-.PHONY: book test quick lint run plots count bench serve lab clean FORCE
+.PHONY: book test quick lint run plots count bench serve lab release links test-oldest \
+  test-newest clean FORCE
 
 # What runs here depends on this folder alone: no settings, kernels or packages of the user.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS JUPYTER_PATH MPLBACKEND
@@ -71,10 +76,10 @@ LOG := 2>$(VENV)/pip.log || { cat $(VENV)/pip.log >&2; exit 1; }
 
 $(FOR_PAGES): pyproject.toml constraints.txt
 	@command -v "$(PYTHON)" >/dev/null || { \
-	  echo "No '$(PYTHON)' here. Name a Python 3.11 or later: make PYTHON=python3.12 book" >&2; \
+	  echo "No '$(PYTHON)' here. Name a Python 3.11 to 3.14: make PYTHON=python3.12 book" >&2; \
 	  exit 1; }
-	@"$(PYTHON)" -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(\
-	  "%s is Python %d.%d; the book needs 3.11 or later. Name another: " \
+	@"$(PYTHON)" -c 'import sys; v = sys.version_info; (3, 11) <= v < (3, 15) or sys.exit(\
+	  "%s is Python %d.%d; the book needs 3.11 to 3.14. Name another: " \
 	  "make PYTHON=python3.12 book" % (sys.executable, v[0], v[1]))'
 	@echo "Making the environment in $(VENV): what the pages need, about 0.4 GB"
 	@"$(PYTHON)" -m venv $(VENV)
@@ -157,6 +162,39 @@ lab: $(INSTALLED) $(BUILT)
 	  copy="$(BUILD)/lab/$${chapter##*/}"; [ -e "$$copy" ] || cp "$$chapter" "$$copy"; done
 	@$(BIN)/jupyter lab $(BUILD)/lab
 
+release: $(BUILT) $(PACKED)
+	@rm -rf $(BUILD)/release
+	@mkdir -p $(BUILD)/release
+	@cp lstm_lesson/interop/kit/kit.zip $(BUILD)/release/lstm-conformance-kit.zip
+	@find $(BUILD)/html -name 'lstm_lesson-*' -o -name '*.pdf' -o -name '*.epub' | \
+	  while read -r file; do cp "$$file" $(BUILD)/release/; done
+	@ls -l $(BUILD)/release
+
+links: $(FOR_PAGES)
+	@$(BIN)/jupyter-book build . --path-output $(BUILD)/links --builder linkcheck
+
+# uv can choose the oldest releases, which pip can't. What holds of constraints.txt alone is left
+# out, and so is what looks at pages in a browser.
+define try
+	@echo "Trying $(1) releases in .venv-$(1)"
+	@"$(PYTHON)" -m venv --clear .venv-$(1)
+	@$(subst $(VENV),.venv-$(1),$(BIN))/python -m pip install --quiet uv
+	@$(subst $(VENV),.venv-$(1),$(BIN))/uv pip install --quiet \
+	  --python $(subst $(VENV),.venv-$(1),$(BIN))/python --resolution $(2) \
+	  $(if $(PYTORCH_INDEX),--extra-index-url $(PYTORCH_INDEX) --index-strategy unsafe-best-match) \
+	  -r requirements.txt
+	@$(subst $(VENV),.venv-$(1),$(BIN))/jupyter-book build . --path-output $(BUILD)/$(1) -n \
+	  --keep-going
+	@$(ONE_THREAD) $(subst $(VENV),.venv-$(1),$(BIN))/python -m pytest --nbval -n $(JOBS) \
+	  --dist loadfile -m "not slow and not pins" tests chapters
+endef
+
+test-oldest:
+	$(call try,oldest,lowest-direct)
+
+test-newest:
+	$(call try,newest,highest)
+
 clean:
-	rm -rf $(BUILD) .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(BUILD) .venv-oldest .venv-newest .pytest_cache .ruff_cache .hypothesis
 	find lstm_lesson tests chapters -name __pycache__ -prune -exec rm -rf {} +

@@ -29,7 +29,7 @@ def tracked() -> list[Path]:
         names = [ROOT / name for name in git.stdout.split("\0") if name]
         return [path for path in names if path.is_file()]
     built = re.compile(
-        r"(?:^|/)(?:\.git|\.venv|_build|__pycache__|\.\w+_cache|\.hypothesis|[^/]+\.egg-info)/"
+        r"(?:^|/)(?:\.git|\.venv[\w-]*|_build|__pycache__|\.\w+_cache|\.hypothesis|[^/]+\.egg-info)/"
     )
     files = (path for path in ROOT.rglob("*") if path.is_file())
     return [path for path in files if not built.search(path.relative_to(ROOT).as_posix())]
@@ -66,23 +66,38 @@ def required() -> dict[str, Requirement]:
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "intro.md", ".ci/run"])
 def test_make_commands_that_are_named_exist(page):
-    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.M))
-    named = set(re.findall(r"(?:^|`)\s*make (?:[A-Z]+=\S+ )*([a-z]+)", read(page), re.M))
+    targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.M))
+    named = set(re.findall(r"(?:^|`)\s*make (?:[A-Z]+=\S+ )*([a-z-]+)", read(page), re.M))
     assert named, f"{page} names no make target"
     assert named <= targets
 
 
 def test_the_makefile_names_every_target_at_its_top_and_builds_no_file_of_that_name():
     makefile = read("Makefile")
-    targets = set(re.findall(r"^([a-z]+):", makefile, re.M))
-    assert set(re.findall(r"^#   make (\w+) ", makefile, re.M)) == targets
-    assert set(re.search(r"^\.PHONY: (.*)", makefile, re.M)[1].split()) == targets | {"FORCE"}
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.M))
+    top = makefile.partition("\n\n")[0]
+    assert set(re.findall(r"(?:#  |,) make ([a-z-]+)\b", top)) == targets
+    phony = re.search(r"^\.PHONY: ((?:\\\n|.)*)", makefile, re.M)[1].replace("\\\n", " ")
+    assert set(phony.split()) == targets | {"FORCE"}
 
 
 def test_ci_runs_every_check():
     assert {"make lint", "make test", "make book"} <= set(read(".ci/run").splitlines())
     assert (ROOT / ".ci/run").stat().st_mode & 0o111, ".ci/run is not executable"
     assert "run: .ci/run" in read(".github/workflows/book.yml")
+
+
+def test_actions_are_pinned_by_commit_and_run_what_make_has():
+    targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.M))
+    texts = [p.read_text(encoding="utf-8") for p in (ROOT / ".github/workflows").glob("*.yml")]
+    used = [line for text in texts for line in re.findall(r"uses: (.*)", text)]
+    assert used
+    assert [
+        line for line in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v[\d.]+", line)
+    ] == []
+    run = {name for text in texts for name in re.findall(r"(?:make |target: )([a-z-]+)", text)}
+    assert run <= targets
+    assert read(".pre-commit-config.yaml").count("entry: make lint") == 1
 
 
 def test_readme_gives_the_commands_of_make():
@@ -96,10 +111,12 @@ def test_readme_gives_the_commands_of_make():
 # ---- Versions ----
 
 
+@pytest.mark.pins
 def test_constraints_hold_everything_that_is_installed():
     assert set(required()) - {"lstm-lesson"} <= set(constraints())
 
 
+@pytest.mark.pins
 def test_a_pytorch_for_cuda_is_as_good_as_one_without(monkeypatch):
     extra = ["nvidia-cublas==13.1; platform_system == 'Linux'", "triton==3.7", "cuda-bindings"]
     requires = metadata.requires
@@ -118,6 +135,7 @@ def test_constraints_name_one_plain_version_each():
         assert re.fullmatch(r"==[\w.]+", str(requirement.specifier)), requirement
 
 
+@pytest.mark.pins
 def test_constraints_are_what_is_installed():
     wrong = {}
     for name, requirement in constraints().items():
@@ -128,6 +146,7 @@ def test_constraints_are_what_is_installed():
     assert wrong == {}
 
 
+@pytest.mark.pins
 def test_ranges_admit_the_constrained_versions():
     pinned = constraints()
     for name, requirement in required().items():
