@@ -142,6 +142,9 @@ run: $(INSTALLED)
 plots: $(INSTALLED)
 	@$(BIN)/lstm-lesson experiments plot
 	@$(BIN)/python -c 'from lstm_lesson.figures.diagrams import write_pictures as w; w("plots")'
+	@$(BIN)/python -c 'from lstm_lesson.figures import cover; \
+	  from lstm_lesson.pretrained.characters import load; \
+	  cover.write_cover("plots", load().read(cover.LINE)[0].c)'
 	@$(BIN)/python tests/house.py draw plots
 
 count: $(INSTALLED)

@@ -4,8 +4,10 @@ The twin is the same drawing on no paper at all, with greys turned around and th
 the shades that equations have on a dark page. Maps keep their colours, for a caption names them;
 so do letters on a map, whose group has a name that starts with `on-map`. A page shows one of the
 two, by the theme's classes `only-light` and `only-dark`, and a browser loads no more than that one.
+A picture of the class `as-drawn` is the same on both.
 """
 
+import itertools
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -78,43 +80,47 @@ def size(text: str) -> tuple[int, int]:
     return tuple(round(PIXELS * float(side)) for side in box[2:])
 
 
+def sized(width: int, height: int) -> str:
+    return f'width="{width}" height="{height}"'
+
+
 def pair(tag: str, source: str, size: tuple[int, int], first: bool) -> str:
     """Return the two pictures that stand for one."""
     tag = re.sub(r' (?:width|height|loading|style)="[^"]*"', "", tag)
     given = re.search(r' class="([^"]*)"', tag)
     tag = tag.replace(given[0], "") if given else tag
     names = f"{given[1]} " if given else ""
-    width, height = size
-    sized = f'width="{width}" height="{height}"'
     lazy = "" if first else ' loading="lazy"'
-    light = tag.replace("<img ", f'<img class="{names}only-light" {sized}{lazy} ', 1)
-    dark = tag.replace("<img ", f'<img class="{names}only-dark" {sized} loading="lazy" ', 1)
+    light = tag.replace("<img ", f'<img class="{names}only-light" {sized(*size)}{lazy} ', 1)
+    dark = tag.replace("<img ", f'<img class="{names}only-dark" {sized(*size)} loading="lazy" ', 1)
     return light + dark.replace(source, f"{source[:-4]}-dark.svg")
 
 
 def finish(app, exception):
-    if exception or app.builder.name not in ("html", "dirhtml"):
+    if exception or app.builder.name != "html":
         return
     sizes = {}
-    for page in Path(app.outdir).rglob("*.html"):
-        text = page.read_text(encoding="utf-8")
-        found = 0
 
-        def shown(match: re.Match, page=page) -> str:
-            nonlocal found
-            path = (page.parent / match[1]).resolve()
-            if "only-" in match[0] or path.parent.name != "_images" or not path.exists():
-                return match[0]
-            if path not in sizes:
-                drawing = path.read_text(encoding="utf-8")
-                light, dark = twins(drawing)
-                sizes[path] = size(drawing)
+    def show(page: Path, match: re.Match, first: bool) -> str:
+        tag, path = match[0], (page.parent / match[1]).resolve()
+        if "width=" in tag or path.parent.name != "_images" or not path.exists():
+            return tag  # seen to by an earlier build, or none of ours
+        as_drawn = "as-drawn" in tag
+        if path not in sizes:
+            text = path.read_text(encoding="utf-8")
+            sizes[path] = size(text)
+            if not as_drawn:
+                light, dark = twins(text)
                 path.write_text(light, encoding="utf-8")
                 path.with_name(f"{path.stem}-dark.svg").write_text(dark, encoding="utf-8")
-            found += 1
-            return pair(match[0], match[1], sizes[path], first=found == 1)
+        if as_drawn:
+            return tag.replace("<img ", f"<img {sized(*sizes[path])} ", 1)
+        return pair(tag, match[1], sizes[path], first)
 
-        changed = PICTURE.sub(shown, text)
+    for page in Path(app.outdir).rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        number = itertools.count()
+        changed = PICTURE.sub(lambda m, p=page, n=number: show(p, m, next(n) == 0), text)
         if changed != text:
             page.write_text(changed, encoding="utf-8")
 

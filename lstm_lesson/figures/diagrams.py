@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyBboxPatch, Rectangle
 
-from lstm_lesson.figures.look import COLOURS, NAMES, to_png, use_style
+from lstm_lesson.figures.look import COLOURS, NAMES, to_png, to_svg, use_style
 
 CELL = (7.0, 4.6)  # inches: the figure that `cell_diagram` fills
 
@@ -107,4 +107,5 @@ def write_pictures(folder: str | Path) -> None:
     use_style()
     figure, ax = plt.subplots(figsize=CELL)
     cell_diagram(ax)
+    Path(folder, "lstm_cell.svg").write_text(to_svg(figure), encoding="utf-8")
     Path(folder, "lstm_cell.png").write_bytes(to_png(figure))

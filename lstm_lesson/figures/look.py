@@ -70,11 +70,15 @@ def to_png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def to_svg(figure: Figure) -> str:
-    """Return a figure as SVG, cut to what is drawn, its points to a hundredth of a point."""
+def to_svg(figure: Figure, *, whole: bool = False) -> str:
+    """Return a figure as SVG, its places to a hundredth of a point.
+
+    It is cut to what is drawn, unless the `whole` of it is wanted, ground and margins included.
+    """
     buffer = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    figure.savefig(buffer, format="svg", bbox_inches="tight", metadata=nothing)
+    how = {"facecolor": figure.get_facecolor()} if whole else {"bbox_inches": "tight"}
+    figure.savefig(buffer, format="svg", metadata=nothing, **how)
     places = re.compile(r' (?:d|x|y)="[^"]*"|translate\([^)]*\)')
     return places.sub(lambda m: re.sub(r"(\.\d\d)\d+", r"\1", m[0]), buffer.getvalue())
 

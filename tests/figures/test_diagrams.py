@@ -1,12 +1,14 @@
 """Diagrams: the committed picture is what the package draws, and each number is in its place."""
 
+import re
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from lstm_lesson.figures import diagrams
+from lstm_lesson.figures import cover, diagrams
+from lstm_lesson.pretrained import characters
 
 PICTURE = Path(__file__).parents[2] / "plots" / "lstm_cell.png"
 STEP = dict(x=1.0, h_prev=0.5, c_prev=-0.8, i=0.6, f=0.75, g=-0.7, o=0.4, c=-1.02, h=-0.308)
@@ -31,6 +33,29 @@ def test_a_picture_has_the_same_bytes_each_time_and_says_nothing_of_who_drew_it(
     diagrams.write_pictures(tmp_path)
     assert (tmp_path / PICTURE.name).read_bytes() == first
     assert b"tEXt" not in PICTURE.read_bytes()
+
+
+def test_a_cover_has_a_ridge_for_each_unit_and_its_line_below(ax, written):
+    values = np.array([[0.0, 1.0, 5.0], [1.0, 0.0, 5.0], [2.0, 4.0, 5.0], [0.0, 1.0, 5.0]])
+    assert cover.ridges(ax, "f#ab", values) is ax
+    assert written(ax) == {*"f#ab"}
+    assert len(ax.lines) == len(ax.collections) == 3
+    still = ax.lines[2].get_ydata()
+    np.testing.assert_allclose(still, still[0])  # a unit that does nothing is a straight line
+    colours = {text.get_text(): text.get_color() for text in ax.texts}
+    assert colours["f"] == cover.BRIGHT["f"] and colours["a"] == cover.STAR
+
+
+def test_the_cover_shows_what_the_shipped_model_holds_and_is_the_same_each_time(tmp_path):
+    states = characters.load().read(cover.LINE)[0].c
+    cover.write_cover(tmp_path, states)
+    first = (tmp_path / "cover.svg").read_text(encoding="utf-8")
+    cover.write_cover(tmp_path, states)
+    assert (tmp_path / "cover.svg").read_text(encoding="utf-8") == first
+    committed = (PICTURE.parent / "cover.svg").read_text(encoding="utf-8")
+    shapes = [len(re.findall(r' d="', text)) for text in (first, committed)]
+    assert shapes[0] == shapes[1] > 2 * 30
+    assert plt.imread(tmp_path / "social_card.png").shape[:2] == (630, 1200)
 
 
 def test_cell_diagram_names_every_quantity(ax, written):

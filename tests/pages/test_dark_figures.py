@@ -3,6 +3,7 @@
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -83,3 +84,21 @@ def test_a_page_shows_one_of_two_and_loads_no_more():
 
 def test_a_drawing_is_as_large_as_its_points_say():
     assert dark_figures.size('<svg width="360pt" viewBox="0 0 360.4 244.8">') == (541, 367)
+
+
+def test_a_picture_that_is_as_drawn_stays_one_and_gets_its_size(tmp_path):
+    pictures = tmp_path / "_images"
+    pictures.mkdir()
+    (pictures / "x.svg").write_text(drawing(), encoding="utf-8")
+    tag = '<img alt="x" class="{}" src="_images/x.svg" />'
+    (tmp_path / "a.html").write_text(tag.format("as-drawn"))
+    (tmp_path / "b.html").write_text(tag.format("other"))
+    for _ in range(2):  # a second build leaves what it finds
+        app = SimpleNamespace(outdir=tmp_path, builder=SimpleNamespace(name="html"))
+        dark_figures.finish(app, None)
+    (tmp_path / "c.html").write_text(tag.format("other"))
+    dark_figures.finish(app, None)
+    one, two = ((tmp_path / name).read_text().count("<img") for name in ("a.html", "c.html"))
+    assert (one, two) == (1, 2)
+    assert "width=" in (tmp_path / "a.html").read_text()
+    assert (pictures / "x-dark.svg").exists()
