@@ -44,10 +44,13 @@ def in_the_dark(colour: str) -> str:
 
 
 def without_paper(root: ET.Element) -> None:
-    """Make white areas without an edge transparent: the paper of a figure and of its panels."""
-    for path in root.iter(f"{{{SVG}}}path"):
-        if re.fullmatch(r"fill: #ffffff;?", path.get("style", "").strip()):
-            path.set("style", "fill: none")
+    """Make the ground of a figure and of its panels transparent: each is the first thing in it."""
+    for group in root.iter(f"{{{SVG}}}g"):
+        if re.match(r"(?:figure|axes)_", group.get("id", "")):
+            ground = group.find(f"{{{SVG}}}g")
+            for path in ground.findall(f"{{{SVG}}}path") if ground is not None else ():
+                if path.get("style", "").strip("; ") == "fill: #ffffff":
+                    path.set("style", "fill: none")
 
 
 def darken(element: ET.Element) -> None:

@@ -58,6 +58,13 @@ def test_a_twin_has_the_same_shapes_and_no_paper():
     assert re.search(r'<svg [^>]*fill="#e6e6e6"', dark)
 
 
+def test_the_ground_of_a_label_keeps_a_line_from_striking_it_through():
+    text = drawing(lambda ax: ax.text(0.5, 0.5, "a", bbox={"fc": "white", "ec": "none"}))
+    light, dark = dark_figures.twins(text)
+    assert light.count("fill: #ffffff") == 1
+    assert dark.count("fill: #151515") == 1
+
+
 def test_a_map_keeps_its_colours_and_the_letters_on_it():
     def draw(ax):
         ax.imshow(np.eye(2))
