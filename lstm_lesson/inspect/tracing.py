@@ -60,11 +60,12 @@ def trace(
     ----------
     model : an `LSTM`, `GRU` or `RNN` of this package, or a `torch.nn` one, which does not show
         them; its weights are read through `interop.from_torch`.
-    x, state, lengths : what ``model.forward`` takes, as arrays or as PyTorch tensors.
+    x, state, lengths : what ``model.forward`` takes, as arrays or as PyTorch tensors; `x` may be a
+        PyTorch ``PackedSequence``, which has the lengths.
     layer : which of the stacked layers, counted as a list is; the last by default.
     direction : 0 forwards, 1 backwards in a bidirectional layer.
-    d_output, d_state : gradients of a loss with respect to the output and the final state. With
-        either, the trace has ``gradients``.
+    d_output, d_state : gradients of a loss with respect to the output and the final state, packed
+        if `x` is. With either, the trace has ``gradients``.
 
     Returns
     -------
@@ -88,6 +89,11 @@ def trace(
     directions = 2 if model.bidirectional else 1
     if check_size("direction", direction, least=0) not in range(directions):
         raise ValueError(f"direction: expected one of {list(range(directions))}, got {direction}")
+    if hasattr(x, "batch_sizes"):
+        if lengths is not None:
+            raise ValueError("lengths: a PackedSequence has its own; leave them out")
+        x, lengths = _unpacked(x, model)
+        d_output = _unpacked(d_output, model)[0] if hasattr(d_output, "batch_sizes") else d_output
     x, state, d_output, d_state = (_array(a) for a in (x, state, d_output, d_state))
     output, _, cache = model.forward(x, state, lengths, loop=ArrayLoop)
     n = (layer % model.num_layers) * directions + direction
@@ -120,13 +126,16 @@ def _stack(kind, steps, run):
     return kind(*(in_order(column, run.lengths, run.reverse) for column in columns))
 
 
+def _unpacked(packed, model):
+    """Return the tensor and the lengths of a PackedSequence, padded as the model reads it."""
+    from torch.nn.utils.rnn import pad_packed_sequence
+
+    padded, lengths = pad_packed_sequence(packed, batch_first=model.batch_first)
+    return padded, lengths.numpy()
+
+
 def _array(value):
     """Return PyTorch tensors, also inside a tuple, as arrays; anything else as it is."""
-    if hasattr(value, "batch_sizes"):
-        raise TypeError(
-            "x: expected an array or a tensor, and lengths, got a PackedSequence; "
-            "torch.nn.utils.rnn.pad_packed_sequence(x) makes both of it"
-        )
     if isinstance(value, tuple):
         parts = [_array(part) for part in value]
         return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)

@@ -7,11 +7,17 @@ all of it into ``bias_ih``.
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from lstm_lesson.engine.arguments import check_array
 from lstm_lesson.engine.layers import GRU, LSTM, RNN
 from lstm_lesson.engine.recurrent import RecurrentLayer
 from lstm_lesson.interop.common import check_lacking, set_biases, two_biases
+from lstm_lesson.interop.state_dict import read_state_dict
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +30,13 @@ _KINDS = {  # name in both libraries to our class and the options beyond the sha
 }
 
 
-def from_torch(module: torch.nn.Module) -> RecurrentLayer:
+def from_torch(
+    module: torch.nn.Module | dict,
+    *,
+    prefix: str | None = None,
+    nonlinearity: str | None = None,
+    batch_first: bool | None = None,
+) -> RecurrentLayer:
     """Return a layer with the options and a copy of the weights of a PyTorch module.
 
     Parameters
@@ -32,37 +44,69 @@ def from_torch(module: torch.nn.Module) -> RecurrentLayer:
     module : a `torch.nn.LSTM`, `GRU` or `RNN`, or the cell of one, for example a
         `torch.nn.LSTMCell`, which becomes a layer that takes its steps. A subclass is read as its
         base is, unless it has a ``forward`` of its own. Weights that PyTorch computes from others
-        (weight normalisation, pruning, parametrizations) are those of evaluation.
+        (weight normalisation, pruning, parametrizations) are those of evaluation. Or a
+        ``state_dict`` that has such a module's tensors or arrays, perhaps among others.
+    prefix : in a ``state_dict``, what stands before the names, ``"encoder.lstm."`` for example;
+        needed if it holds more than one such module.
+    nonlinearity, batch_first : of a ``state_dict``, which doesn't tell; ``"tanh"`` or ``"relu"`` is
+        needed for an RNN, and `batch_first` is False unless told. It has no dropout.
+
+    Weights in half precision, float16 or bfloat16, become float32, with a warning.
 
     Raises
     ------
     TypeError
-        If `module` is none of these, or not of float32 or float64.
+        If `module` is none of these, or of another dtype.
+    ValueError
+        If a ``state_dict`` doesn't hold one whole module, holds one whose weights are computed from
+        others, or if what is told belongs to the module.
 
     Introduced in chapter 9.
     """
+    told = {"prefix": prefix, "nonlinearity": nonlinearity, "batch_first": batch_first}
+    if isinstance(module, Mapping):
+        kind, options, theirs = read_state_dict(module, **told)
+    elif given := [name for name, value in told.items() if value is not None]:
+        raise ValueError(f"{', '.join(given)}: expected with a state_dict alone")
+    else:
+        kind, options, theirs = _read(module)
+    theirs = {name: a.detach().cpu() if hasattr(a, "detach") else a for name, a in theirs.items()}
+    kinds = {str(a.dtype).removeprefix("torch.") for a in theirs.values()}
+    dtype = next(iter(kinds))
+    if kinds <= {"float16", "bfloat16"}:
+        dtype = "float32"
+        message = f"module: its weights, {' and '.join(sorted(kinds))}, were converted to float32"
+        warnings.warn(message, stacklevel=2)
+    elif kinds not in ({"float32"}, {"float64"}):
+        got = " and ".join(sorted(kinds))
+        raise TypeError(f"module: expected dtype float32, float64, float16 or bfloat16, got {got}")
+    arrays = {
+        name: np.asarray(a.double() if hasattr(a, "double") else a, dtype)
+        for name, a in theirs.items()
+    }
+    layer = _KINDS[kind][0](**options, dtype=dtype)
+    params = layer.parameters()
+    for name, ours in params.items():
+        if name.startswith("weight"):
+            ours[...] = check_array(name, arrays[name], ours.shape)
+        elif name.startswith("bias_l"):
+            suffix = name.removeprefix("bias")
+            sides = {side: f"bias_{side}{suffix}" for side in ("ih", "hh")}
+            shape = (layer.GATES * layer.hidden_size,)
+            set_biases(params, suffix, *(check_array(n, arrays[n], shape) for n in sides.values()))
+    return layer
+
+
+def _read(module) -> tuple[str, dict, dict]:
+    """Return the kind, our options and the weights of a module."""
     kind, cell = _kind_of(module)
-    layer_type, extra = _KINDS[kind]
-    theirs = _weights_of(module, cell)
-    dtype = str(theirs["weight_ih_l0"].dtype).removeprefix("torch.")
-    if dtype not in ("float32", "float64"):
-        raise TypeError(
-            f"module: expected dtype float32 or float64, got {dtype}; convert it with .float()"
-        )
+    extra = _KINDS[kind][1]
     names = ("bias", *extra) if cell else (*_SHARED, *extra)
     options = {name: getattr(module, name) for name in names if hasattr(module, name)}
     if options.get("num_layers") == 1:
         options["dropout"] = 0.0  # PyTorch warns and ignores it; there is nothing between layers
-    layer = layer_type(module.input_size, module.hidden_size, dtype=dtype, **options)
-    params = layer.parameters()
-    for name, ours in params.items():
-        if name.startswith("weight"):
-            ours[...] = theirs[name].numpy()
-        elif name.startswith("bias_l"):
-            suffix = name.removeprefix("bias")
-            both = (theirs[f"bias_{side}{suffix}"].numpy() for side in ("ih", "hh"))
-            set_biases(params, suffix, *both)
-    return layer
+    sizes = {"input_size": module.input_size, "hidden_size": module.hidden_size}
+    return kind, sizes | options, _weights_of(module, cell)
 
 
 def _kind_of(module) -> tuple[str, bool]:
@@ -99,7 +143,7 @@ def _weights_of(module, cell: bool) -> dict[str, torch.Tensor]:
         else:
             names = {name: name for name in module._flat_weights_names}
         # By getattr, for a weight that is computed is an attribute, but no parameter.
-        return {ours: getattr(module, name).detach().cpu() for name, ours in names.items()}
+        return {ours: getattr(module, name).detach() for name, ours in names.items()}
     finally:
         for each, mode in modes:
             each.training = mode

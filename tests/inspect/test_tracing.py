@@ -110,9 +110,23 @@ def test_what_does_not_exist_is_named():
         trace(torch.nn.Linear(2, 3), X)
 
 
-def test_a_packed_sequence_is_refused_with_what_to_do():
-    packed = torch.nn.utils.rnn.pack_sequence([torch.ones(3, 2), torch.ones(1, 2)])
-    with pytest.raises(TypeError, match=r"got a PackedSequence; .*pad_packed_sequence"):
-        trace(torch.nn.LSTM(2, 4), packed)
-    x, lengths = torch.nn.utils.rnn.pad_packed_sequence(packed)
-    assert trace(torch.nn.LSTM(2, 4), x, lengths=lengths).i.shape == (3, 2, 4)
+@pytest.mark.parametrize("kind", [torch.nn.LSTM, torch.nn.GRU, torch.nn.RNN])
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_a_packed_sequence_has_its_lengths(kind, batch_first):
+    module = kind(2, 4, bidirectional=True, batch_first=batch_first)
+    sequences = [torch.randn(n, 2) for n in (2, 5, 3)]  # of any order
+    pack = torch.nn.utils.rnn.pack_sequence
+    x = pack(sequences, enforce_sorted=False)
+    given = torch.nn.utils.rnn.pad_sequence(sequences, batch_first=batch_first)
+    packed, _ = module(x)
+    d_output = packed._replace(data=torch.randn_like(packed.data))
+    padded, _ = torch.nn.utils.rnn.pad_packed_sequence(d_output, batch_first=batch_first)
+    t = trace(module, x, d_output=d_output)
+    same = trace(module, given, lengths=[2, 5, 3], d_output=padded)
+    for ours, theirs in zip(
+        (*t[:-1], *t.gradients[:-1]), (*same[:-1], *same.gradients[:-1]), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+    assert t.h.shape == (5, 3, 4) and np.all(t.h[:2, 0]) and not np.any(t.h[2:, 0])
+    with pytest.raises(ValueError, match="lengths: a PackedSequence has its own"):
+        trace(module, x, lengths=[2, 5, 3])

@@ -67,9 +67,93 @@ def test_other_types_are_refused():
         from_torch(torch.nn.Linear(3, 4))
     with pytest.raises(TypeError, match=r"expected an lstm_lesson\.LSTM, GRU or RNN, got dict"):
         to_torch({})
-    for half in (torch.float16, torch.bfloat16):
-        with pytest.raises(TypeError, match=r"got b?float16; convert it with \.float\(\)"):
-            from_torch(torch.nn.LSTM(3, 4, dtype=half))
+    with pytest.raises(TypeError, match=r"expected dtype float32, .* got complex64"):
+        from_torch(torch.nn.LSTM(3, 4, dtype=torch.complex64))
+    module = torch.nn.LSTM(3, 4)
+    module.weight_hh_l0.data = module.weight_hh_l0.data.double()
+    with pytest.raises(TypeError, match="got float32 and float64"):
+        from_torch(module)
+    with pytest.raises(ValueError, match="prefix, batch_first: expected with a state_dict alone"):
+        from_torch(torch.nn.LSTM(3, 4), prefix="a.", batch_first=True)
+
+
+@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
+def test_half_precision_is_converted_and_that_is_said(half):
+    module = torch.nn.GRU(3, 4, dtype=half)
+    message = f"its weights, {str(half)[6:]}, were converted to float32"
+    for given in (module, module.state_dict()):
+        with pytest.warns(UserWarning, match=message):
+            layer = from_torch(given)
+        expected = from_torch(module.float())
+        module.to(half)
+        assert layer.dtype == np.float32
+        for name, p in expected.parameters().items():
+            np.testing.assert_array_equal(layer.parameters()[name], p)
+
+
+OPTIONS = {
+    "LSTM": {"num_layers": 2, "bidirectional": True, "proj_size": 2},
+    "GRU": {"num_layers": 3, "bias": False, "batch_first": True},
+    "RNN": {"nonlinearity": "relu", "bidirectional": True},
+}
+TOLD = {"LSTM": {}, "GRU": {"batch_first": True}, "RNN": {"nonlinearity": "relu"}}
+
+
+@pytest.mark.parametrize("kind", OPTIONS)
+@pytest.mark.parametrize("prefix", ["", "lstm.", "model.encoder.rnn.", "weight_hh_l0."])
+def test_a_state_dict_is_read_under_any_prefix(kind, prefix):
+    torch.manual_seed(0)
+    module = getattr(torch.nn, kind)(3, 4, **OPTIONS[kind])
+    state = {prefix + name: a for name, a in module.state_dict().items()}
+    state |= {"decoder.weight": torch.ones(2, 2), "decoder.bias_ih_norm.weight": torch.ones(2)}
+    arrays = {name: a.numpy() for name, a in state.items()}  # as safetensors reads them
+    for given in (state, arrays):
+        layer = from_torch(given, **TOLD[kind])
+        expected = from_torch(module)
+        assert layer.options == expected.options
+        for name, p in expected.parameters().items():
+            np.testing.assert_array_equal(layer.parameters()[name], p)
+        other = getattr(torch.nn, kind)(5, 6, **OPTIONS[kind]).state_dict()
+        both = given | {f"other.{name}": a for name, a in other.items()}
+        with pytest.raises(ValueError, match=r"prefix: expected one of \[.*'other\.'"):
+            from_torch(both, **TOLD[kind])
+        assert from_torch(both, prefix=prefix, **TOLD[kind]).options == expected.options
+        assert from_torch(both, prefix="other.", **TOLD[kind]).input_size == 5
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+def test_a_state_dict_of_a_cell_is_read(kind):
+    cell = getattr(torch.nn, kind + "Cell")(3, 4)
+    state = {f"cell.{name}": a for name, a in cell.state_dict().items()}
+    layer = from_torch(state, nonlinearity="tanh" if kind == "RNN" else None)
+    for name, p in from_torch(cell).parameters().items():
+        np.testing.assert_array_equal(layer.parameters()[name], p)
+
+
+STATE = torch.nn.LSTM(3, 4, 2).state_dict()
+
+
+@pytest.mark.parametrize(
+    ("state", "arguments", "message"),
+    [
+        ({}, {}, r"prefix: expected one of \[\] in the state_dict"),
+        (STATE, {"prefix": "lstm."}, r"prefix: expected one of \[''\], got 'lstm\.'"),
+        (STATE, {"nonlinearity": "tanh"}, "nonlinearity: an RNN alone has it, .* of a LSTM"),
+        (torch.nn.RNN(3, 4).state_dict(), {}, "nonlinearity: the weights of an RNN don't tell"),
+        (STATE | {"norm": torch.ones(4)}, {}, r"one plain module under '', got \['norm'\] as well"),
+        (
+            {name: a for name, a in STATE.items() if name != "bias_hh_l1"},
+            {},
+            r"module: expected \['bias_hh_l1'\] under '' as well",
+        ),
+        (STATE | {"weight_hh_l0": torch.ones(8, 4)}, {}, "expected 4H, 3H or H rows of H = 4, got"),
+        (STATE | {"weight_ih_l1": torch.ones(16, 3)}, {}, r"weight_ih_l1: expected shape \(16, 4"),
+        (STATE | {"bias_ih_l0": torch.ones(15)}, {}, r"bias_ih_l0: expected shape \(16,\)"),
+    ],
+)
+def test_a_state_dict_that_does_not_fit_is_named(state, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        from_torch(state, **arguments)
 
 
 def weight_norm(module):
@@ -108,6 +192,9 @@ def test_weights_that_are_computed_are_those_of_evaluation(kind, change):
     change(module)
     before = {name: a.clone() for name, a in module.state_dict().items()}
     layer = from_torch(module)
+    state = {f"net.{name}": a for name, a in module.state_dict().items()}
+    with pytest.raises(ValueError, match="pass the module itself"):
+        from_torch(state, nonlinearity="tanh" if kind == "RNN" else None)
     assert module.training
     for name, a in module.state_dict().items():
         torch.testing.assert_close(a, before[name], rtol=0, atol=0)
