@@ -1,22 +1,54 @@
 // The host of the book's widgets on a built page, in place of Jupyter's whole widget manager.
 //
-// myst-nb writes two kinds of script tags: one with the state of every widget of the notebook, and
-// at each place of a widget one with its model_id. A widget of this book is a plain module (an
-// anywidget: its text is the state's _esm) that exports render({model, el}); its state never leaves
-// the page. Added by chapters/extensions/widget_pages.py, and only to pages that have a widget.
+// At each place of a widget myst-nb writes a script tag with its model_id. The states of a page's
+// widgets are in a file that this script's tag names, and that is asked for when the page has been
+// read: a network's weights are larger than the text. Until then the text of each widget stands in
+// its place. A widget of this book is a plain module (an anywidget: its text is the state's _esm)
+// that exports render({model, el}); its state never leaves the page. Added by
+// chapters/extensions/widget_pages.py, and only to pages that have a widget.
 (function () {
   "use strict";
-  const STATE = 'script[type="application/vnd.jupyter.widget-state+json"]';
   const VIEW = 'script[type="application/vnd.jupyter.widget-view+json"]';
+  const { states: source } = document.currentScript.dataset;
+
+  // The part after # in the page's address: what differs from the first state of each widget,
+  // #GatePlayground-1:step=2&Counter-1:unit=3. Anything else there is a place on the page.
+  function inAddress() {
+    const parts = location.hash.slice(1).split("&").map((part) => part.split(/:(.*)/s, 2));
+    return new Map(parts.filter(([id, text]) => text !== undefined && id in window.lessonWidgets));
+  }
+  const withHash = (known) => {
+    const hash = [...known].map(([id, text]) => `${id}:${text}`).join("&");
+    return location.href.split("#")[0] + (hash && `#${hash}`);
+  };
+  function address(id) {
+    return {
+      set(text) {
+        const known = inAddress();
+        if ((known.get(id) ?? "") === text) return;
+        if (text) known.set(id, text);
+        else known.delete(id);
+        history.replaceState(history.state, "", withHash(known));
+      },
+      link: (text) => withHash([[id, text]]),
+      // Hand over the state that the address names, now and when the reader follows a link to one.
+      listen(restore) {
+        const tell = () => inAddress().has(id) && restore(inAddress().get(id));
+        addEventListener("hashchange", tell);
+        tell();
+      },
+    };
+  }
 
   // What render() needs of a model: values, and who wants to hear when one changes.
-  function createModel(state) {
+  function createModel(state, id) {
     const values = { ...state };
     const listeners = new Map(); // event -> set of callbacks
     const emit = (event, ...rest) => {
       for (const callback of [...(listeners.get(event) || [])]) callback(...rest);
     };
     return {
+      address: address(id),
       get: (key) => values[key],
       set(key, value) {
         const changes = typeof key === "object" ? key : { [key]: value };
@@ -65,7 +97,7 @@
       models.set(
         id,
         load(state._esm).then(async (module) => {
-          const model = createModel(state);
+          const model = createModel(state, id);
           let widget = module.default;
           if (typeof widget === "function") widget = await widget();
           await widget.initialize?.({ model });
@@ -82,22 +114,30 @@
     const { model, widget } = await open(id, states);
     const el = document.createElement("div");
     el.dataset.widget = id;
+    // What stays in sight of the page stays below the theme's bar.
+    const bar = document.querySelector(".bd-header-article");
+    el.style.setProperty("--below", `${bar?.offsetHeight ?? 0}px`);
     await widget.render({ model, el });
     view.before(el);
     // The text that stands here for a browser without scripts steps back.
     const text = view.nextElementSibling;
     if (text?.matches(".widget-static")) text.hidden = true;
+    // A link to a state leads to its widget; who comes back is put where they were.
+    const how = performance.getEntriesByType("navigation")[0]?.type;
+    if (how === "navigate" && inAddress().keys().next().value === id) el.scrollIntoView();
   }
 
+  // A file of the site as a script, for a page that is read from a disk may fetch nothing.
   function start() {
-    const states = Object.assign(
-      {},
-      ...[...document.querySelectorAll(STATE)].map((tag) => JSON.parse(tag.textContent).state)
-    );
-    for (const view of document.querySelectorAll(VIEW))
-      show(view, states).catch((error) => console.error("widget", error));
+    const file = document.createElement("script");
+    file.src = source;
+    file.onload = () => {
+      for (const view of document.querySelectorAll(VIEW))
+        show(view, window.lessonWidgets).catch((error) => console.error("widget", error));
+    };
+    document.head.append(file);
   }
 
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
-  else start();
+  if (document.readyState === "complete") start();
+  else addEventListener("load", start);
 })();
