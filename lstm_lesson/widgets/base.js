@@ -90,16 +90,6 @@ const dim = (text) => make("span", { class: "dim", "aria-hidden": "true" }, text
 // A letter with an index: sub("c", "t").
 const sub = (letter, index) => make("span", {}, make("i", {}, letter), make("sub", {}, index));
 
-// A widget's state: get("step"), change({step: 2, unit: 0}).
-function access(model) {
-  const get = (key) => model.get(key);
-  const change = (values) => {
-    for (const [key, value] of Object.entries(values)) model.set(key, value);
-    model.save_changes();
-  };
-  return { get, change };
-}
-
 // A number as the book prints it, with a proper minus sign: show(-0.5) is "−0.50".
 function show(value, digits = 2) {
   const text = value.toFixed(digits);
@@ -117,44 +107,115 @@ function parse(text) {
   return plain !== "" && Number.isFinite(Number(plain)) ? Number(plain) : null;
 }
 
+// ---- What a reader sets ----
+
+// One of several, side by side as buttons: one stop of the Tab key, and arrow keys between them.
+// Each option is [value, what is seen, {class, "aria-label"}].
+function choices(label, options, pick) {
+  const name = `${label} ${Math.random()}`; // radio buttons of one name belong together
+  const element = make("div", { class: "controls", role: "radiogroup", "aria-label": label });
+  const inputs = options.map(([value, seen, { class: look, ...more } = {}]) => {
+    const radio = { type: "radio", name, value, onchange: () => pick(value), ...more };
+    const input = make("input", radio);
+    element.append(make("label", { class: "pick" }, input, make("span", { class: look }, seen)));
+    return input;
+  });
+  const set = (value) => inputs.forEach((input) => (input.checked = input.value === value));
+  return { element, set };
+}
+
+// A select with its caption; options are [value, text], and `read` makes the value of the text.
+function select(label, options, pick, read = String) {
+  const list = make("select", { "aria-label": label });
+  list.addEventListener("change", () => pick(read(list.value)));
+  const fill = (all) => {
+    if (list.dataset.filled === String(all)) return;
+    list.dataset.filled = all;
+    list.replaceChildren(...all.map(([value, text]) => make("option", { value }, text)));
+  };
+  fill(options);
+  const element = make("label", { class: "select" }, dim(label), list);
+  return { element, list, fill, set: (value) => (list.value = String(value)) };
+}
+
+const inWords = (value) => value.toLocaleString("en").replace("-", "−");
+
+// The beginning of what was typed, to quote it.
+function quoted(text) {
+  const all = Array.from(text.trim());
+  return `“${all.slice(0, 12).join("")}${all.length > 12 ? "…" : ""}”`;
+}
+
+// A text field. `read(text, current)` makes {value, said} of what is typed: the value, if not null,
+// counts at once, and `said`, if not "", tells what became of the rest. `write(value)` is what
+// stands there when it is left. `note` as below.
+function entry(element, { read, write = String, change, note }) {
+  let current = null;
+  const accept = () => {
+    element.value = write(current);
+    element.removeAttribute("aria-invalid");
+  };
+  element.addEventListener("input", () => {
+    const { value, said } = read(element.value, current);
+    element.removeAttribute("aria-invalid");
+    if (said) element.setAttribute("aria-invalid", "true");
+    if (value !== null) change((current = value));
+    note(said, element);
+  });
+  element.addEventListener("change", accept);
+  const set = (value) => {
+    current = value;
+    if (document.activeElement !== element) accept();
+  };
+  return { element, set };
+}
+
 // A slider and a text field for one number. `label` names both for a screen reader; `caption`
-// (default: the label) is what is seen. `change(value)` is called for each value the reader sets.
-// Returns {element, set}: set(value) shows a value that comes from elsewhere.
-function field({ label, caption = label, min, max, step, change }) {
+// (default: the label) is what is seen. A typed number may lie beyond the slider's ends, min and
+// max, up to low and high. `change(value)` is called for each value that the reader sets.
+function field({ label, caption = label, min, max, step, low = -1000, high = 1000, change, note }) {
   const slider = make("input", { type: "range", min, max, step, "aria-label": label });
-  const typed = make("input", {
-    type: "text",
-    inputmode: "decimal",
-    autocomplete: "off",
-    "aria-label": `${label}, as a number`,
-  });
-  slider.addEventListener("input", () => {
-    typed.value = String(Number(slider.value));
-    typed.removeAttribute("aria-invalid");
-    change(Number(slider.value));
-  });
-  typed.addEventListener("input", () => {
-    const value = parse(typed.value);
-    typed.toggleAttribute("aria-invalid", value === null);
-    if (value === null) typed.setAttribute("aria-invalid", "true");
-    else {
+  const input = { type: "text", inputmode: "decimal", autocomplete: "off" };
+  const plain = (value) => String(Number(value.toFixed(4)));
+  const typed = entry(make("input", { ...input, "aria-label": `${label}, as a number` }), {
+    read(text, current) {
+      const wanted = parse(text);
+      const value = within(step === 1 ? Math.round(wanted) : wanted, low, high);
+      if (value === wanted) return { value, said: "" };
+      const begin = `${label[0].toUpperCase()}${label.slice(1)}: `;
+      if (wanted === null) {
+        const what = text.trim() ? `${quoted(text)} is not a number` : "nothing is typed";
+        return { value: null, said: `${begin}${what}, so it stays ${inWords(current)}.` };
+      }
+      const kind = `a ${step === 1 ? "whole " : ""}number from ${inWords(low)} to ${inWords(high)}`;
+      return { value, said: `${begin}${kind}, so it is ${inWords(value)} now.` };
+    },
+    write: plain,
+    note,
+    change(value) {
       slider.value = value;
       change(value);
-    }
+    },
   });
-  // A field that is left with something else in it goes back to the number that counts.
-  let current = 0;
-  typed.addEventListener("change", () => set(current));
-  function set(value) {
-    current = value;
+  const set = (value) => {
+    typed.set(value);
     slider.value = value;
-    if (document.activeElement !== typed || parse(typed.value) === null)
-      typed.value = String(Number(value.toFixed(4)));
-    if (parse(typed.value) !== null) typed.removeAttribute("aria-invalid");
-  }
+  };
+  const moved = () => {
+    typed.set(Number(slider.value));
+    change(Number(slider.value));
+  };
+  slider.addEventListener("input", moved);
+  // A finger that goes on to scroll the page had no wish to move the slider.
+  let before;
+  slider.addEventListener("pointerdown", () => (before = slider.value));
+  slider.addEventListener("pointercancel", () => {
+    slider.value = before;
+    moved();
+  });
   const name = make("span", { class: "caption", "aria-hidden": "true" });
   name.append(caption);
-  return { element: make("div", { class: "field" }, name, typed, slider), set };
+  return { element: make("div", { class: "field" }, name, slider, typed.element), set };
 }
 
 // What a screen reader says after a change, and everyone can read. The text is replaced only when
@@ -168,4 +229,122 @@ function readout() {
     else timer = setTimeout(() => (element.textContent = text), 150);
   };
   return { element, say };
+}
+
+// ---- A widget: its frame, its life, and its state in the page's address ----
+
+// A value in an address, readable where it can be, and back. `like` is of the same kind.
+function toAddress(value) {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  const code = (mark) => `%${mark.charCodeAt(0).toString(16)}`;
+  const safe = encodeURIComponent(Array.isArray(value) ? text.slice(1, -1) : text);
+  return safe.replaceAll("%2C", ",").replace(/[!'()*~]/g, code);
+}
+
+function fromAddress(text, like) {
+  const plain = decodeURIComponent(text);
+  if (typeof like === "string") return plain;
+  return JSON.parse(Array.isArray(like) ? `[${plain}]` : plain);
+}
+
+// What a value in an address must be.
+const numberFrom = (low, high) => (value) =>
+  Number.isFinite(value) && within(value, low, high) === value;
+const wholeFrom = (low, high) => (value) => Number.isInteger(value) && numberFrom(low, high)(value);
+const numbersFrom = (least, most) => (value) =>
+  Array.isArray(value) && value.length >= least && value.length <= most &&
+  value.every(numberFrom(-1000, 1000));
+const among = (values) => (value) => values.includes(value);
+
+// The module of a widget, for Jupyter and for the host of the built pages.
+//
+// kind, label: its class, and what a reader calls it. checks: {key: (value, values) => ...}, the
+// part of the state that a reader moves and that an address may name, and whether a value is one
+// that can be shown. start(first, values): the state that an address with these values starts
+// from. build(tools): makes the elements, once, and returns {parts, refresh}, and stop if there is
+// something to stop. Its tools: get(key), change({key: value, ...}), both of the state; say(text),
+// which speaks in `words`; note(text, input), which tells what became of an input; `words` and
+// `notes`, to be put where they are read; and `frame`.
+let made = 0;
+function widget({ kind, label, checks, start = (first) => first, build }) {
+  function render({ model, el }) {
+    const { address } = model; // of the host; in Jupyter the page's address is not the widget's
+    const keys = Object.keys(checks);
+    const get = (key) => model.get(key);
+    const change = (values) => {
+      for (const [key, value] of Object.entries(values)) model.set(key, value);
+      model.save_changes();
+    };
+    const state = () => Object.fromEntries(keys.map((key) => [key, get(key)]));
+    const first = state();
+    const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+
+    const words = readout();
+    const notes = make("p", { class: "note", role: "status", id: `${kind}-note-${(made += 1)}` });
+    function note(text, input) {
+      notes.textContent = text;
+      input?.removeAttribute("aria-describedby");
+      if (text) input?.setAttribute("aria-describedby", notes.id);
+    }
+    const frame = make("section", { class: `lstm-widget ${kind}`, "aria-label": label });
+    const own = { get, change, say: words.say, words: words.element, note, notes, frame };
+    const { parts, refresh, stop } = build(own);
+
+    // What differs from the first state, as text: "step=2;b=-0.3,-6,0.1,0.3".
+    function written() {
+      const now = state();
+      const base = start(first, now);
+      const different = keys.filter((key) => !same(now[key], base[key]));
+      return different.map((key) => `${key}=${toAddress(now[key])}`).join(";");
+    }
+    function restore(text) {
+      try {
+        const pairs = text.split(";").filter(Boolean).map((part) => part.split("=", 2));
+        const given = pairs.map(([key, value]) => [key, fromAddress(value, first[key])]);
+        const values = { ...start(first, Object.fromEntries(given)), ...Object.fromEntries(given) };
+        const wrong = Object.keys(values).find((key) => !checks[key]?.(values[key], values));
+        if (wrong) throw new RangeError(wrong);
+        change(values);
+      } catch {
+        note("The address of this page names a state that there isn't here: it is left aside.");
+      }
+    }
+    async function copy() {
+      const link = address.link(written());
+      // Only a page from a safe place may write to the clipboard.
+      const copied = navigator.clipboard?.writeText(link).then(() => true, () => false);
+      if (await copied) note("Copied: a link to this page, with everything as it is set here.");
+      else note("The address of this page is the link: copy it from your browser's address bar.");
+    }
+
+    const end = make("span", { tabindex: -1 });
+    const foot = group("This widget", button("Start again", () => change(first)));
+    if (address) foot.append(button("Copy link", copy));
+    const skip = button(`Skip the ${label.toLowerCase()}`, () => end.focus(), { class: "skip" });
+    frame.append(skip, ...parts, foot, end);
+    // A note is about the last thing that was done.
+    for (const event of ["input", "click"]) frame.addEventListener(event, () => note(""), true);
+    el.append(frame);
+
+    // Once a frame, however fast a slider is dragged and however many values change together.
+    let waiting = 0;
+    let saving;
+    const changed = () => {
+      waiting ||= requestAnimationFrame(() => {
+        waiting = 0;
+        refresh();
+      });
+      clearTimeout(saving);
+      if (address) saving = setTimeout(() => address.set(written()), 250);
+    };
+    model.on("change", changed);
+    refresh();
+    if (address) address.listen(restore);
+    return () => {
+      cancelAnimationFrame(waiting);
+      model.off("change", changed);
+      stop?.();
+    };
+  }
+  return { render };
 }

@@ -1,6 +1,7 @@
 // Counter: a trained network reads a string; its cells, gates and predictions at every symbol, and
 // what changes when some of them are held. State: networks, network, string, step, unit, what,
-// holds. From counter.py: COUNTS, LONGEST and STARTS, a string of each network to start with.
+// holds. From counter.py: COUNTS, LONGEST, UNITS, and by network SYMBOLS and STARTS, a string to
+// start with.
 
 const RANGES = { i: [0, 1], f: [0, 1], g: [-1, 1], o: [0, 1], c: [-20, 20], h: [-1, 1] };
 
@@ -91,242 +92,236 @@ function rows(pick) {
   return { element: svg, update };
 }
 
-function render({ model, el }) {
-  const { get, change } = access(model);
-  const symbols = () => get("networks")[get("network")].symbols;
-  const words = readout();
-
-  // What is read.
-  const read = (string) => {
-    if (string.length <= LONGEST) change({ string, step: string.length });
-  };
-  const choose = (network) => {
-    const string = STARTS[network];
-    change({ network, string, step: string.length, unit: 0, holds: [] });
-  };
-  const titles = Object.entries({ a_n_b_n: "aⁿbⁿ", brackets: "brackets" });
-  const choices = titles.map(([name, title]) => [name, button(title, () => choose(name))]);
-  const list = make("input", {
-    type: "text", class: "string", "aria-label": "String to read", maxlength: LONGEST,
-    autocomplete: "off", autocapitalize: "off", spellcheck: "false",
-  });
-  list.addEventListener("input", () => {
-    const good = Array.from(list.value).every((symbol) => symbols().includes(symbol));
-    if (good) {
-      list.removeAttribute("aria-invalid");
-      read(list.value);
-    } else list.setAttribute("aria-invalid", "true");
-  });
-  list.addEventListener("change", () => {
-    list.value = get("string");
-    list.removeAttribute("aria-invalid");
-  });
-  const open = button("", () => read(get("string") + symbols()[0]));
-  const close = button("", () => read(get("string") + symbols()[1]));
-  const remove = button("Delete", () => read(get("string").slice(0, -1)), {
-    "aria-label": "Delete the last symbol",
-  });
-  const tape = make("p", { class: "tape" });
-  const go = (step) => change({ step: within(step, 0, get("string").length) });
-  const back = button("← Previous", () => go(get("step") - 1));
-  const next = button("Next →", () => go(get("step") + 1));
-
-  // What is seen.
-  const letters = LETTERS.map((what) => {
-    const named = { class: `gate-${what}`, title: NAMES[what], "aria-label": NAMES[what] };
-    return [what, button(sub(what, "t"), () => change({ what }), named)];
-  });
-  const pickCell = (step, unit) => change({ unit, ...(step === null ? {} : { step }) });
-  const cells = rows(pickCell);
-  const guesses = rows((step) => step !== null && go(step));
-  const numbers = make("p", { class: "numbers" });
-
-  // What is held.
-  let value = 0;
-  const unit = make("select", { "aria-label": "Unit" });
-  unit.addEventListener("change", () => change({ unit: Number(unit.value) }));
-  const what = make("select", { "aria-label": "What to hold" });
-  for (const letter of LETTERS) what.append(make("option", { value: letter }, NAMES[letter]));
-  what.addEventListener("change", () => change({ what: what.value }));
-  const when = make("select", { "aria-label": "At which steps" });
-  const spans = { all: "at all steps", on: "from this step on", now: "at this step only" };
-  for (const [key, text] of Object.entries(spans))
-    when.append(make("option", { value: key }, text));
-  const fields = Object.fromEntries(
-    LETTERS.map((letter) => {
-      const [min, max] = RANGES[letter];
-      const label = `value for the ${NAMES[letter]}`;
-      return [letter, field({ label, caption: "value", min, max, step: 0.05, change: place })];
-    })
-  );
-  const slider = make("div");
-  const same = (hold) => hold.unit === get("unit") && hold.what === get("what");
-  // Moving the slider holds at once; the button holds what is, where it is.
-  function place(v) {
-    const t = get("step");
-    const [start, stop] = { all: [0, null], on: [t, null], now: [t, t + 1] }[when.value];
-    const hold = { what: get("what"), unit: get("unit"), value: v, start, stop };
-    value = v;
-    change({ holds: [...get("holds").filter((other) => !same(other)), hold] });
-  }
-  when.addEventListener("change", () => get("holds").some(same) && place(value));
-  const holdIt = button("Hold", () => place(value));
-  const letGo = button("Let go of all", () => change({ holds: [] }));
-  const held = make("ul", { class: "held", "aria-label": "Held now" });
-
-  const legend = "Dashed: with nothing held. Bold: the unit chosen below.";
-  const reads = make("label", { class: "reads" }, dim("Reads"), list);
-  const drawn = group("What is drawn", ...letters.map(([, element]) => element));
-  const predicted = make("p", { class: "dim" }, "What comes next");
-  const frame = make(
-    "section",
-    { class: "lstm-widget counter", "aria-label": "Counter" },
-    group("Network", dim("Network"), ...choices.map(([, element]) => element)),
-    make("div", { class: "controls" }, reads, open, close, remove),
-    tape,
-    group("Steps", back, next),
-    make(
-      "div",
-      { class: "two" },
-      make("div", {}, drawn, cells.element),
-      make("div", {}, predicted, guesses.element, numbers)
-    ),
-    make("p", { class: "dim key" }, legend),
-    words.element,
-    make(
-      "fieldset",
-      {},
-      make("legend", {}, "Hold something"),
-      make("div", { class: "controls" }, unit, what, when),
-      slider,
-      make("div", { class: "controls" }, holdIt, letGo),
-      held
-    )
-  );
-  el.append(frame);
-
-  let shown = null; // what was last chosen to be held
-  function refresh() {
-    const state = ["networks", "network", "string", "holds"].map((name) => [name, get(name)]);
-    const { networks, network, string, holds } = Object.fromEntries(state);
-    const letter = get("what");
-    const net = networks[network];
-    const [opens, closes] = net.symbols;
-    const step = Math.min(get("step"), string.length);
-    const k = get("unit");
-    const now = compute({ networks, network, string, holds });
-    const plain = compute({ networks, network, string, holds: [] });
-    const depth = depths(string, net.symbols);
-    const wrong = mistakes(now.p, depth);
-    const ghost = (values) => (holds.length ? values : null);
-
-    for (const [name, element] of [...choices, ...letters])
-      element.setAttribute("aria-pressed", String(name === network || name === letter));
-    for (const [element, symbol] of [[open, opens], [close, closes]]) {
-      element.textContent = symbol;
-      element.setAttribute("aria-label", `Add ${symbol}`);
-      element.disabled = string.length >= LONGEST;
-    }
-    remove.disabled = string.length === 0;
-    if (document.activeElement !== list) list.value = string;
-    back.disabled = step === 0;
-    next.disabled = step === string.length;
-    const tags = ["start ", ...string].map((symbol, t) =>
-      make(t === step ? "mark" : "span", {}, symbol)
-    );
-    tape.replaceChildren(...tags);
-
-    const column = (values, n) => values.map((at) => at[n]);
-    const H = net.r.length;
-    let [low, high] = RANGES[letter];
-    if (letter === "c") {
-      high = Math.max(1, ...[...now.c, ...plain.c].flat().map(Math.abs));
-      low = -high;
-    }
-    const counting = net.r.map((r) => Math.abs(r) > COUNTS);
-    const all = Array.from({ length: H }, (_, n) => ({
-      name: `unit ${n}`,
-      note: `${counting[n] ? "counts " : "r "}${show(net.r[n])}`,
-      strong: n === k,
-      pale: !counting[n] && n !== k,
-      colour: `var(--fill-${letter})`,
-      values: column(now[letter], n),
-      plain: ghost(column(plain[letter], n)),
-      low, high,
-    }));
-    const counters = counting.flatMap((yes, n) => (yes ? [n] : []));
-    const several = counters.length > 1;
-    const which = several ? `units ${counters.join(" and ")} count` : `unit ${counters[0]} counts`;
-    const ends = all.map((row, n) => `unit ${n} ${show(row.values[step])}`).join(", ");
-    cells.update(all, step, 40,
-      `The ${NAMES[letter]} of ${H} units over ${string.length + 1} steps; ${which}. ` +
-        `At step ${step}: ${ends}.`
-    );
-
-    const names = [opens, closes, "end"];
-    const predicted = names.map((name, n) => ({
-      name: `next ${name}`, bars: true, colour: "var(--accent)",
-      values: column(now.p, n), plain: ghost(column(plain.p, n)), low: 0, high: 1,
-    }));
-    const count = {
-      name: "depth", note: `now ${depth[step]}`, bars: true, colour: "var(--line)",
-      values: depth, plain: null, low: Math.min(0, ...depth), high: Math.max(1, ...depth),
-    };
-    const p = now.p[step];
-    const chances = (q) => names.map((name, n) => `${name} ${show(q[n])}`).join(", ");
-    guesses.update([...predicted, count], step, 46,
-      `Probability of what comes next, over the steps. At step ${step}: ${chances(p)}; ` +
-        `depth ${depth[step]}.`
-    );
-    const free = holds.length ? ` (nothing held: ${chances(plain.p[step])})` : "";
-    numbers.textContent = `next: ${chances(p)}${free}`;
-
-    if (unit.options.length !== H)
-      unit.replaceChildren(...all.map(({ name }, n) => make("option", { value: n }, name)));
-    unit.value = String(k);
-    what.value = letter;
-    // Only if it is another: a slider that is put in again has lost the focus.
-    const { element } = fields[letter];
-    if (slider.firstChild !== element) slider.replaceChildren(element);
-    const already = holds.find(same);
-    const chosen = `${network} ${k} ${letter}`;
-    value = already ? already.value : Number(now[letter][step][k].toFixed(2));
-    if (already && shown !== chosen)
-      when.value = already.stop != null ? "now" : already.start ? "on" : "all";
-    shown = chosen;
-    fields[letter].set(value);
-    letGo.disabled = holds.length === 0;
-    held.hidden = holds.length === 0;
-    const at = ({ start = 0, stop = null }) =>
-      stop !== null ? `at step ${start}` : start ? `from step ${start}` : "at all steps";
-    held.replaceChildren(
-      ...holds.map((hold, n) => {
-        const name = `${NAMES[hold.what]} of unit ${hold.unit}`;
-        const release = () => change({ holds: get("holds").filter((_, m) => m !== n) });
-        const off = button("Let go", release, { "aria-label": `Let go of the ${name}` });
-        return make("li", {}, `${name} at ${show(hold.value)} ${at(hold)} `, off);
-      })
-    );
-
-    const legal = depth[step] > 0 ? closes : "end";
-    const says = p[1] > p[2] ? closes : "end";
-    const right = says === legal ? "right" : "wrong";
-    const verdict = step && ` Of ${closes} and end, ${says} is the likelier: ${right}.`;
-    const tally = (steps) =>
-      steps.length === 0
-        ? "right at every step"
-        : `wrong at step${steps.length > 1 ? "s" : ""} ${steps.join(", ")}`;
-    const whole = string && ` The string is predicted ${tally(wrong)}.`;
-    const without = string && ghost(` With nothing held: ${tally(mistakes(plain.p, depth))}.`);
-    words.say(
-      `Step ${step} of ${string.length}, depth ${depth[step]}. ` +
-        `The ${NAMES[letter]} of unit ${k} is ${show(now[letter][step][k])}.` +
-        [verdict, whole, without].filter(Boolean).join("")
-    );
-  }
-  model.on("change", refresh);
-  refresh();
-  return () => model.off("change", refresh);
+// The symbols in a text that a network knows, and what is to be said of the rest.
+function readString(text, symbols) {
+  const all = Array.from(text);
+  const known = all.filter((symbol) => symbols.includes(symbol));
+  const value = known.slice(0, LONGEST).join("");
+  const reasons = [
+    known.length < all.length && `this network knows only ${symbols[0]} and ${symbols[1]}`,
+    known.length > LONGEST && `there is room for ${LONGEST}`,
+  ];
+  const said = `${value.length} of ${all.length.toLocaleString("en")} characters read; `;
+  const why = reasons.filter(Boolean).join(", and ");
+  return { value, said: why && `${said}${why}.` };
 }
 
-export default { render };
+// A hold of an address.
+const holdable = ({ what, unit, value, start, stop }) =>
+  LETTERS.includes(what) && wholeFrom(0, UNITS - 1)(unit) && numberFrom(-1000, 1000)(value) &&
+  wholeFrom(0, LONGEST)(start) && (stop === null || wholeFrom(start, 1000)(stop));
+
+export default widget({
+  kind: "counter",
+  label: "Counter",
+  checks: {
+    network: among(Object.keys(STARTS)),
+    string: (text, { network }) => text === readString(text, SYMBOLS[network] ?? "").value,
+    step: wholeFrom(0, LONGEST),
+    unit: wholeFrom(0, UNITS - 1),
+    what: among(LETTERS),
+    holds: (holds) => Array.isArray(holds) && holds.every((hold) => hold && holdable(hold)),
+  },
+  build({ get, change, say, words, note, notes }) {
+    const symbols = () => SYMBOLS[get("network")];
+
+    // What is read.
+    const read = (string) => change({ string, step: string.length });
+    const choose = (network) => {
+      const string = STARTS[network];
+      change({ network, string, step: string.length, unit: 0, holds: [] });
+    };
+    const networks = choices("Network", [["a_n_b_n", "aⁿbⁿ"], ["brackets", "brackets"]], choose);
+    const typed = make("input", {
+      type: "text", class: "string", "aria-label": "String to read",
+      autocomplete: "off", autocapitalize: "off", spellcheck: "false",
+    });
+    const list = entry(typed, { read: (text) => readString(text, symbols()), change: read, note });
+    const add = [0, 1].map((n) => button("", () => read(get("string") + symbols()[n])));
+    const removing = { "aria-label": "Delete the last symbol" };
+    const remove = button("Delete", () => read(get("string").slice(0, -1)), removing);
+    const tape = make("p", { class: "tape" });
+    const go = (step) => change({ step: within(step, 0, get("string").length) });
+    const back = button("← Previous", () => go(get("step") - 1));
+    const next = button("Next →", () => go(get("step") + 1));
+
+    // What is seen.
+    const letters = choices("What is drawn", LETTERS.map((what) => {
+      const look = { class: `gate-${what}`, title: NAMES[what], "aria-label": NAMES[what] };
+      return [what, sub(what, "t"), look];
+    }), (what) => change({ what }));
+    const cells = rows((step, unit) => change({ unit, ...(step === null ? {} : { step }) }));
+    const guesses = rows((step) => step !== null && go(step));
+    const numbers = make("p", { class: "numbers" });
+
+    // What is held.
+    let value = 0;
+    const units = Array.from({ length: UNITS }, (_, n) => [n, `unit ${n}`]);
+    const unit = select("Unit", units, (n) => change({ unit: n }), Number);
+    const quantities = LETTERS.map((letter) => [letter, NAMES[letter]]);
+    const what = select("What to hold", quantities, (letter) => change({ what: letter }));
+    const spans = { all: "at all steps", on: "from this step on", now: "at this step only" };
+    const when = select("At which steps", Object.entries(spans), () =>
+      get("holds").some(same) && place(value)
+    );
+    const fields = LETTERS.map((letter) => {
+      const [min, max] = RANGES[letter];
+      const label = `value for the ${NAMES[letter]}`;
+      const range = { min, max, low: min, high: max, step: 0.05 };
+      return [letter, field({ label, caption: "value", ...range, change: place, note })];
+    });
+    const same = (hold) => hold.unit === get("unit") && hold.what === get("what");
+    // Moving the slider holds at once; the button holds what is, where it is.
+    function place(v) {
+      const t = get("step");
+      const [start, stop] = { all: [0, null], on: [t, null], now: [t, t + 1] }[when.list.value];
+      const hold = { what: get("what"), unit: get("unit"), value: v, start, stop };
+      value = v;
+      change({ holds: [...get("holds").filter((other) => !same(other)), hold] });
+    }
+    const letGo = button("Let go of all", () => change({ holds: [] }));
+    const held = make("ul", { class: "held", "aria-label": "Held now" });
+
+    const legend = "Dashed: with nothing held. Bold: the unit that is chosen. " +
+      "Tap or click a chart to choose a step and a unit.";
+    const reads = make("label", { class: "controls wide reads" }, dim("Reads"), list.element);
+    const parts = [
+      networks.element,
+      make("div", { class: "controls" }, reads, ...add, remove),
+      notes,
+      make("div", { class: "controls" }, back, next, tape),
+      make("div", { class: "two" },
+        make("div", {}, letters.element, cells.element),
+        make("fieldset", {},
+          make("legend", {}, "Hold something"),
+          make("div", { class: "controls" }, unit.element, what.element, when.element),
+          ...fields.map(([, { element }]) => element),
+          group("Hold", button("Hold", () => place(value)), letGo),
+          held),
+        make("div", {}, make("p", { class: "dim" }, "What comes next"), guesses.element, numbers)),
+      words,
+      make("p", { class: "dim key" }, legend),
+    ];
+
+    let shown = null; // what was last chosen to be held
+    function refresh() {
+      const state = ["networks", "network", "string", "holds"].map((name) => [name, get(name)]);
+      const { networks: nets, network, string, holds } = Object.fromEntries(state);
+      const letter = get("what");
+      const net = nets[network];
+      const [opens, closes] = net.symbols;
+      const step = Math.min(get("step"), string.length);
+      const k = get("unit");
+      const now = compute({ networks: nets, network, string, holds });
+      const plain = compute({ networks: nets, network, string, holds: [] });
+      const depth = depths(string, net.symbols);
+      const wrong = mistakes(now.p, depth);
+      const ghost = (values) => (holds.length ? values : null);
+
+      networks.set(network);
+      letters.set(letter);
+      add.forEach((element, n) => {
+        element.textContent = net.symbols[n];
+        element.setAttribute("aria-label", `Add ${net.symbols[n]}`);
+        element.disabled = string.length >= LONGEST;
+      });
+      remove.disabled = string.length === 0;
+      list.set(string);
+      back.disabled = step === 0;
+      next.disabled = step === string.length;
+      const tags = ["start ", ...string].map((symbol, t) =>
+        make(t === step ? "mark" : "span", {}, symbol)
+      );
+      tape.replaceChildren(...tags);
+
+      const column = (values, n) => values.map((at) => at[n]);
+      let [low, high] = RANGES[letter];
+      if (letter === "c") {
+        high = Math.max(1, ...[...now.c, ...plain.c].flat().map(Math.abs));
+        low = -high;
+      }
+      const counting = net.r.map((r) => Math.abs(r) > COUNTS);
+      const all = units.map(([n, name]) => ({
+        name,
+        note: `${counting[n] ? "counts " : "r "}${show(net.r[n])}`,
+        strong: n === k,
+        pale: !counting[n] && n !== k,
+        colour: `var(--fill-${letter})`,
+        values: column(now[letter], n),
+        plain: ghost(column(plain[letter], n)),
+        low, high,
+      }));
+      const counters = counting.flatMap((yes, n) => (yes ? [n] : []));
+      const which =
+        counters.length > 1 ? `units ${counters.join(" and ")} count` : `unit ${counters} counts`;
+      const ends = all.map((row, n) => `unit ${n} ${show(row.values[step])}`).join(", ");
+      cells.update(all, step, 34,
+        `The ${NAMES[letter]} of ${UNITS} units over ${string.length + 1} steps; ${which}. ` +
+          `At step ${step}: ${ends}.`
+      );
+
+      const names = [opens, closes, "end"];
+      const predicted = names.map((name, n) => ({
+        name: `next ${name}`, bars: true, colour: "var(--accent)",
+        values: column(now.p, n), plain: ghost(column(plain.p, n)), low: 0, high: 1,
+      }));
+      const count = {
+        name: "depth", note: `now ${depth[step]}`, bars: true, colour: "var(--line)",
+        values: depth, plain: null, low: Math.min(0, ...depth), high: Math.max(1, ...depth),
+      };
+      const p = now.p[step];
+      const chances = (q) => names.map((name, n) => `${name} ${show(q[n])}`).join(", ");
+      guesses.update([...predicted, count], step, 40,
+        `Probability of what comes next, over the steps. At step ${step}: ${chances(p)}; ` +
+          `depth ${depth[step]}.`
+      );
+      const free = holds.length ? ` (nothing held: ${chances(plain.p[step])})` : "";
+      numbers.textContent = `next: ${chances(p)}${free}`;
+
+      unit.set(k);
+      what.set(letter);
+      const already = holds.find(same);
+      const chosen = `${network} ${k} ${letter}`;
+      value = already ? already.value : Number(now[letter][step][k].toFixed(2));
+      if (already && shown !== chosen)
+        when.set(already.stop != null ? "now" : already.start ? "on" : "all");
+      shown = chosen;
+      for (const [name, { element, set }] of fields) {
+        element.hidden = name !== letter;
+        if (name === letter) set(value);
+      }
+      letGo.disabled = holds.length === 0;
+      held.hidden = holds.length === 0;
+      const at = ({ start = 0, stop = null }) =>
+        stop !== null ? `at step ${start}` : start ? `from step ${start}` : "at all steps";
+      held.replaceChildren(
+        ...holds.map((hold, n) => {
+          const name = `${NAMES[hold.what]} of unit ${hold.unit}`;
+          const release = () => change({ holds: get("holds").filter((_, m) => m !== n) });
+          const off = button("Let go", release, { "aria-label": `Let go of the ${name}` });
+          return make("li", {}, `${name} at ${show(hold.value)} ${at(hold)} `, off);
+        })
+      );
+
+      const legal = depth[step] > 0 ? closes : "end";
+      const says = p[1] > p[2] ? closes : "end";
+      const right = says === legal ? "right" : "wrong";
+      const start = `Step 0 reads the mark with which every string starts: add ${opens} to it.`;
+      const verdict = step
+        ? ` Of ${closes} and end, ${says} is the likelier: ${right}.`
+        : string === "" && ` ${start}`;
+      const tally = (steps) =>
+        steps.length === 0
+          ? "right at every step"
+          : `wrong at step${steps.length > 1 ? "s" : ""} ${steps.join(", ")}`;
+      const whole = string && ` The string is predicted ${tally(wrong)}.`;
+      const without = string && ghost(` With nothing held: ${tally(mistakes(plain.p, depth))}.`);
+      say(
+        `Step ${step} of ${string.length}, depth ${depth[step]}. ` +
+          `The ${NAMES[letter]} of unit ${k} is ${show(now[letter][step][k])}.` +
+          [verdict, whole, without].filter(Boolean).join("")
+      );
+    }
+    return { parts, refresh };
+  },
+});

@@ -62,7 +62,14 @@ class Counter(LessonWidget):
         If a number is out of its range.
     """
 
-    _esm = script("counter", COUNTS=COUNTS, LONGEST=LONGEST, STARTS=STARTS)
+    _esm = script(
+        "counter",
+        COUNTS=COUNTS,
+        LONGEST=LONGEST,
+        STARTS=STARTS,
+        SYMBOLS={name: symbols for name, (_, symbols) in CHOSEN.items()},
+        UNITS=counting.UNITS,
+    )
     _css = stylesheet("counter")
 
     networks = Dict().tag(sync=True)

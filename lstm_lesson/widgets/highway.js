@@ -1,5 +1,6 @@
 // Gradient highway: how much of a gradient gets back through an LSTM and a plain network. State:
-// forget_bias, scale, lag; and the sizes input_size, hidden_size, seeds, warm_up, lags.
+// forget_bias, scale, lag; and the sizes input_size, hidden_size, seeds, warm_up, lags. From
+// highway.py: LAGS and SCALE, the largest of each.
 
 // Tommy Ettinger's generator of 32 bits, as in highway.py.
 function mulberry32(seed) {
@@ -157,164 +158,137 @@ const LINES = [
 ];
 const [LOW, HIGH] = [-16, 4]; // powers of ten on the vertical axis
 
-function render({ model, el }) {
-  const { get, change } = access(model);
-  const lags = get("lags");
-  const fields = {
-    forget_bias: field({
-      label: "forget bias",
-      min: -2, max: 8, step: 0.1,
-      change: (value) => change({ forget_bias: value }),
-    }),
-    scale: field({
-      label: "recurrent scale",
-      // Beyond 2 the plain network is so chaotic that its numbers depend on the last digit.
-      min: 0, max: 2, step: 0.05,
-      change: (value) => change({ scale: within(value, 0, 2) }),
-    }),
-    lag: field({
-      label: "lag, in steps",
-      min: 0, max: lags, step: 1,
-      change: (value) => change({ lag: within(Math.round(value), 0, lags) }),
-    }),
-  };
-  const legend = make("div", { class: "controls", "aria-hidden": "true" });
-  for (const { text, colour, dash } of LINES) {
-    const stroke = { x1: 0, x2: 30, y1: 6, y2: 6, "stroke-width": 3, "stroke-dasharray": dash };
-    const line = draw("line", stroke);
-    line.style.stroke = colour;
-    const sample = draw("svg", { viewBox: "0 0 30 12" }, line);
-    legend.append(make("span", { class: "key" }, sample, text));
-  }
-  const chart = make("div", { class: "chart" });
-  const words = readout();
-  const numbers = make("tbody");
-  const table = make(
-    "table",
-    {},
-    make("caption", {}),
-    make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "Gradient norm"),
-      make("th", { scope: "col" }, "median"), make("th", { scope: "col" }, "middle 80 %"))),
-    numbers
-  );
-  const frame = make("section", { class: "lstm-widget highway", "aria-label": "Gradient highway" });
-  frame.append(make("div", { class: "three" }, ...Object.values(fields).map((f) => f.element)),
-    legend, chart, words.element, table);
-  el.append(frame);
-
-  let known = { key: null };
-  function norms() {
-    const state = {};
-    for (const name of ["forget_bias", "scale", "input_size", "hidden_size", "seeds", "warm_up"])
-      state[name] = get(name);
-    state.lags = lags;
-    const key = JSON.stringify(state);
-    if (known.key !== key) {
-      const all = compute(state);
-      known = { key };
-      for (const { name } of LINES)
-        known[name] = [0.1, 0.5, 0.9].map((q) => quantile(all[name], q));
-    }
-    return known;
-  }
-
-  function plot(all, lag) {
-    const [width, height] = [Math.max(240, chart.clientWidth || 600), 260];
-    const [left, right, top, bottom] = [46, width - 14, 8, height - 38];
-    const X = (k) => left + ((right - left) * k) / lags;
-    const Y = (value) => {
-      const p = within(Math.log10(value || 1e-300), LOW - 2, HIGH + 2);
-      return bottom - ((bottom - top) * (p - LOW)) / (HIGH - LOW);
+export default widget({
+  kind: "highway",
+  label: "Gradient highway",
+  checks: {
+    forget_bias: numberFrom(-1000, 1000), scale: numberFrom(0, SCALE), lag: wholeFrom(0, LAGS),
+  },
+  build({ get, change, say, words, note, notes, frame }) {
+    const add = (key, options) =>
+      field({ ...options, note, change: (value) => change({ [key]: value }) });
+    const fields = {
+      forget_bias: add("forget_bias", { label: "forget bias", min: -2, max: 8, step: 0.1 }),
+      // Beyond, the plain network is so chaotic that its numbers depend on the last digit.
+      scale: add("scale", {
+        label: "recurrent scale", min: 0, max: SCALE, low: 0, high: SCALE, step: 0.05,
+      }),
+      lag: add("lag", { label: "lag, in steps", min: 0, max: LAGS, low: 0, high: LAGS, step: 1 }),
     };
-    const point = ([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`;
-    const path = (points) => "M" + points.map(point).join("L");
-    const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
-    const ends = LINES.map((l) => `${l.text} ends at ${power(all[l.name][1][lags])}`).join("; ");
-    svg.setAttribute("aria-label", `Norm of the gradient against the lag, 0 to ${lags} steps, ` +
-      `on a logarithmic axis. ${ends}.`);
-    const text = (x, y, content, anchor) =>
-      draw("text", { x, y, "font-size": 12, "text-anchor": anchor }, content);
-    for (let p = LOW; p <= HIGH; p += 4) {
-      const y = Y(10 ** p);
-      const line = { x1: left, x2: right, y1: y, y2: y, "stroke-width": p === 0 ? 1.2 : 0.6 };
-      svg.append(draw("line", { ...line, stroke: p === 0 ? "var(--line)" : "var(--faint)" }));
-      const label = text(left - 6, y + 4, p === 0 ? "1" : "10", "end");
-      if (p !== 0) label.append(draw("tspan", { dy: -5, "font-size": 9 }, show(p, 0)));
-      svg.append(label);
-    }
-    for (let k = 0; k <= lags; k += 20) svg.append(text(X(k), bottom + 16, String(k), "middle"));
-    svg.append(text((left + right) / 2, height - 4, "lag (steps back)", "middle"));
-    const area = draw("svg", { x: left, y: top, width: right - left, height: bottom - top,
-      viewBox: `${left} ${top} ${right - left} ${bottom - top}` });
-    for (const { name, colour, dash } of LINES) {
-      const [low, median, high] = all[name].map((values) => values.map((v, k) => [X(k), Y(v)]));
-      const band = draw("path", { d: path([...low, ...high.reverse()]) + "Z", opacity: 0.2 });
-      band.style.fill = colour;
-      const stroke = { fill: "none", "stroke-width": 2.5, "stroke-dasharray": dash };
-      const line = draw("path", { d: path(median), ...stroke });
+    const legend = make("div", { class: "controls", "aria-hidden": "true" });
+    for (const { text, colour, dash } of LINES) {
+      const stroke = { x1: 0, x2: 30, y1: 6, y2: 6, "stroke-width": 3, "stroke-dasharray": dash };
+      const line = draw("line", stroke);
       line.style.stroke = colour;
-      area.append(band, line);
+      const sample = draw("svg", { viewBox: "0 0 30 12" }, line);
+      legend.append(make("span", { class: "key" }, sample, text));
     }
-    svg.append(area);
-    const marker = { x1: X(lag), x2: X(lag), y1: top, y2: bottom, stroke: "var(--ink)" };
-    svg.append(draw("line", { ...marker, "stroke-dasharray": "3 3" }));
-    for (const { name, colour } of LINES) {
-      const y = Y(all[name][1][lag]);
-      if (y < top || y > bottom) continue;
-      const dot = draw("circle", { cx: X(lag), cy: y, r: 4.5, stroke: "var(--ink)" });
-      dot.style.fill = colour;
-      svg.append(dot);
+    const chart = make("div", { class: "chart" });
+    const numbers = make("tbody");
+    const heads = ["Gradient norm", "median", "middle 80 %"];
+    const columns = heads.map((text) => make("th", { scope: "col" }, text));
+    const caption = make("caption");
+    const head = make("thead", {}, make("tr", {}, ...columns));
+    const table = make("table", {}, caption, head, numbers);
+    const hint = "Tap, click or drag in the chart to read it at another lag.";
+    const parts = [
+      make("div", { class: "three" }, ...Object.values(fields).map(({ element }) => element)),
+      notes, legend, chart, make("p", { class: "dim hint" }, hint), words, table,
+    ];
+
+    let known = { key: null };
+    function norms() {
+      const sizes = ["input_size", "hidden_size", "seeds", "warm_up", "lags"];
+      const names = ["forget_bias", "scale", ...sizes];
+      const state = Object.fromEntries(names.map((name) => [name, get(name)]));
+      const key = JSON.stringify(state);
+      if (known.key !== key) {
+        const all = compute(state);
+        known = { key };
+        for (const { name } of LINES)
+          known[name] = [0.1, 0.5, 0.9].map((q) => quantile(all[name], q));
+      }
+      return known;
     }
-    // The marker can be dragged, too.
-    const follow = (event) => {
-      if (event.type === "pointermove" && !event.buttons) return;
-      const box = svg.getBoundingClientRect();
-      const at = ((event.clientX - box.left) / box.width) * width;
-      const value = Math.round(((at - left) / (right - left)) * lags);
-      change({ lag: within(value, 0, lags) });
-    };
-    svg.addEventListener("pointerdown", follow);
-    chart.onpointermove = (event) => chart.firstChild && follow(event);
-    chart.replaceChildren(svg);
-  }
 
-  function refresh() {
-    const all = norms();
-    const lag = get("lag");
-    for (const [name, control] of Object.entries(fields)) control.set(get(name));
-    plot(all, lag);
-    const [lstm, path, rnn] = LINES.map(({ name }) => all[name].map((values) => values[lag]));
-    table.querySelector("caption").textContent =
-      `After ${lag} steps back, ${get("seeds")} networks each`;
-    numbers.replaceChildren(
-      ...LINES.map(({ text }, n) => {
-        const [low, median, high] = [lstm, path, rnn][n];
-        return make("tr", {}, make("th", { scope: "row" }, text), make("td", {}, power(median)),
-          make("td", {}, `${power(low)} to ${power(high)}`));
-      })
-    );
-    words.say(
-      `${lag} steps back, the LSTM still has ${power(lstm[1])} of the gradient, its cell alone ` +
-        `would carry ${power(path[1])}, and the plain RNN has ${power(rnn[1])}.`
-    );
-  }
-  // Once a frame, however fast a slider is dragged.
-  let waiting = 0;
-  const schedule = () => {
-    waiting ||= requestAnimationFrame(() => {
-      waiting = 0;
-      refresh();
-    });
-  };
-  const resized = new ResizeObserver(schedule);
-  resized.observe(chart);
-  model.on("change", schedule);
-  refresh();
-  return () => {
-    cancelAnimationFrame(waiting);
-    resized.disconnect();
-    model.off("change", schedule);
-  };
-}
+    function plot(all, lag) {
+      const [width, height] = [Math.max(240, chart.clientWidth || 600), 260];
+      const [left, right, top, bottom] = [46, width - 14, 8, height - 38];
+      const X = (k) => left + ((right - left) * k) / LAGS;
+      const Y = (value) => {
+        const p = within(Math.log10(value || 1e-300), LOW - 2, HIGH + 2);
+        return bottom - ((bottom - top) * (p - LOW)) / (HIGH - LOW);
+      };
+      const point = ([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`;
+      const path = (points) => "M" + points.map(point).join("L");
+      const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
+      const ends = LINES.map((l) => `${l.text} ends at ${power(all[l.name][1][LAGS])}`).join("; ");
+      svg.setAttribute("aria-label", `Norm of the gradient against the lag, 0 to ${LAGS} steps, ` +
+        `on a logarithmic axis. ${ends}.`);
+      const text = (x, y, content, anchor) =>
+        draw("text", { x, y, "font-size": 12, "text-anchor": anchor }, content);
+      for (let p = LOW; p <= HIGH; p += 4) {
+        const y = Y(10 ** p);
+        const line = { x1: left, x2: right, y1: y, y2: y, "stroke-width": p === 0 ? 1.2 : 0.6 };
+        svg.append(draw("line", { ...line, stroke: p === 0 ? "var(--line)" : "var(--faint)" }));
+        const label = text(left - 6, y + 4, p === 0 ? "1" : "10", "end");
+        if (p !== 0) label.append(draw("tspan", { dy: -5, "font-size": 9 }, show(p, 0)));
+        svg.append(label);
+      }
+      for (let k = 0; k <= LAGS; k += 20) svg.append(text(X(k), bottom + 16, String(k), "middle"));
+      svg.append(text((left + right) / 2, height - 4, "lag (steps back)", "middle"));
+      const area = draw("svg", { x: left, y: top, width: right - left, height: bottom - top,
+        viewBox: `${left} ${top} ${right - left} ${bottom - top}` });
+      for (const { name, colour, dash } of LINES) {
+        const [low, median, high] = all[name].map((values) => values.map((v, k) => [X(k), Y(v)]));
+        const band = draw("path", { d: path([...low, ...high.reverse()]) + "Z", opacity: 0.2 });
+        band.style.fill = colour;
+        const stroke = { fill: "none", "stroke-width": 2.5, "stroke-dasharray": dash };
+        const line = draw("path", { d: path(median), ...stroke });
+        line.style.stroke = colour;
+        area.append(band, line);
+      }
+      svg.append(area);
+      const marker = { x1: X(lag), x2: X(lag), y1: top, y2: bottom, stroke: "var(--ink)" };
+      svg.append(draw("line", { ...marker, "stroke-dasharray": "3 3" }));
+      for (const { name, colour } of LINES) {
+        const y = Y(all[name][1][lag]);
+        if (y < top || y > bottom) continue;
+        const dot = draw("circle", { cx: X(lag), cy: y, r: 4.5, stroke: "var(--ink)" });
+        dot.style.fill = colour;
+        svg.append(dot);
+      }
+      chart.replaceChildren(svg);
+      // The marker can be dragged, too; a finger that only scrolls past leaves it.
+      const follow = ({ clientX }) => {
+        const box = chart.getBoundingClientRect();
+        const share = (clientX - box.left - left) / (right - left);
+        change({ lag: within(Math.round(share * LAGS), 0, LAGS) });
+      };
+      chart.onclick = follow;
+      chart.onpointermove = (event) => event.buttons && follow(event);
+    }
 
-export default { render };
+    function refresh() {
+      const all = norms();
+      const lag = get("lag");
+      for (const [name, control] of Object.entries(fields)) control.set(get(name));
+      plot(all, lag);
+      const now = LINES.map(({ name, text }) => [text, ...all[name].map((values) => values[lag])]);
+      caption.textContent = `After ${lag} steps back, ${get("seeds")} networks each`;
+      numbers.replaceChildren(
+        ...now.map(([text, low, median, high]) =>
+          make("tr", {}, make("th", { scope: "row" }, text), make("td", {}, power(median)),
+            make("td", {}, `${power(low)} to ${power(high)}`)))
+      );
+      const [lstm, path, rnn] = now.map((row) => power(row[2]));
+      say(
+        `${lag} steps back, the LSTM still has ${lstm} of the gradient, its cell alone ` +
+          `would carry ${path}, and the plain RNN has ${rnn}.`
+      );
+    }
+    const resized = new ResizeObserver(() => frame.isConnected && refresh());
+    resized.observe(chart);
+    return { parts, refresh, stop: () => resized.disconnect() };
+  },
+});

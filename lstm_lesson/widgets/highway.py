@@ -16,6 +16,7 @@ from lstm_lesson.figures import COLOURS, norm_against_lag
 from lstm_lesson.widgets.base import LessonWidget, script, stylesheet
 
 INPUT, HIDDEN, SEEDS, WARM_UP, LAGS = 4, 16, 10, 50, 100
+SCALE = 2.0  # the largest: beyond, the plain network is chaotic
 
 
 class Drawing(NamedTuple):
@@ -131,11 +132,11 @@ class GradientHighway(LessonWidget):
     lag : the lag at which to read the numbers, 0 to 100.
     """
 
-    _esm = script("highway")
+    _esm = script("highway", LAGS=LAGS, SCALE=SCALE)
     _css = stylesheet("highway")
 
     forget_bias = Float(1.0).tag(sync=True)
-    scale = Float(1.0, min=0.0, max=2.0).tag(sync=True)
+    scale = Float(1.0, min=0.0, max=SCALE).tag(sync=True)
     lag = Int(40, min=0, max=LAGS).tag(sync=True)
     input_size = Int(INPUT, read_only=True).tag(sync=True)
     hidden_size = Int(HIDDEN, read_only=True).tag(sync=True)

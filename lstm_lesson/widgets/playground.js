@@ -1,5 +1,7 @@
 // Gate playground: one LSTM cell of one unit. State: w, u, b (i, f, g, o), x (the inputs), h, c
-// (before the first step), pins ({step: {h, c}}, set by hand later on), step, preset, presets.
+// (before the first step), pins ({step: {h, c}}, set by hand later on), step, chosen (whose numbers
+// are to be moved: "i" ... "o", or "x" for what comes into the step), preset. From playground.py:
+// PRESETS, {name: {w, u, ...}}, and MOST, of the inputs.
 
 // Every number of every step. `pins` overrule what a step is handed.
 export function compute({ w, u, b, x, h, c, pins = {} }) {
@@ -17,7 +19,7 @@ export function compute({ w, u, b, x, h, c, pins = {} }) {
 
 // ---- The diagram: lstm_lesson.figures.diagrams.cell_diagram, drawn here ----
 
-function diagram() {
+function diagram(open) {
   const Y = (y) => 8.6 - y; // heights as in Python, where they count upwards
   const [top, meet, row, bus, out, low, r] = [7.2, 5.5, 3.25, 1.3, 11.3, 4.5, 0.42];
   const at = { f: 3.2, i: 5.3, g: 7.4, o: 9.5 };
@@ -101,6 +103,7 @@ function diagram() {
   const levels = {};
   const numbers = {};
   const size = 0.62;
+  const shift = { i: -0.05, f: 0, g: -0.12, o: 0.12 }; // the longest name needs room
   for (const [key, x] of Object.entries(at)) {
     box(x, row, 1.7, 1.6, { fill: "var(--paper)" });
     levels[key] = draw("rect", { x: x - 0.85, width: 1.7, fill: fill(key), opacity: 0.4 });
@@ -108,7 +111,7 @@ function diagram() {
     box(x, row, 1.7, 1.6, { fill: "none", stroke: fill(key), "stroke-width": 0.09 });
     letter(x, row + 0.38, key, "t");
     numbers[key] = text(x, row - 0.4, "", size);
-    text(x, key === "g" ? 0.22 : 0.78, NAMES[key].replace(" gate", ""), 0.56);
+    text(x + shift[key], 0.78, NAMES[key].replace(" gate", ""), 0.48);
   }
   for (const [base, index, key, x, y] of [
     ["c", "t−1", "c_prev", -0.05, top],
@@ -125,7 +128,18 @@ function diagram() {
   numbers.added = text(at.g + 0.28, (top + meet) / 2, "", size, "start");
   numbers.tanh_c = text(out - 0.35, 5.25, "", size, "end");
 
-  function update(values) {
+  // A press on a box, or on what comes in, opens its numbers.
+  const place = { i: [at.i, 2.4], f: [at.f, 2.4], g: [at.g, 2.4], o: [at.o, 2.4] };
+  const touch = Object.entries(place).map(([key, [x, y]]) => [key, box(x, y, 2.1, 3.9, {})]);
+  touch.push(["x", box(-0.05, top, 1.9, 2, {})], ["x", box(-0.05, bus, 1.9, 2, {})]);
+  touch.push(["x", box(2.3, -0.65, 2.6, 1, {})]);
+  for (const [key, rect] of touch) {
+    rect.classList.add("touch");
+    rect.addEventListener("click", () => open(key));
+  }
+
+  function update(values, chosen) {
+    for (const [key, rect] of touch) rect.classList.toggle("chosen", key === chosen);
     for (const [key, element] of Object.entries(numbers)) element.textContent = show(values[key]);
     for (const key of GATES) {
       // A gate fills from the floor, the candidate up or down from the middle.
@@ -145,31 +159,30 @@ function diagram() {
 // ---- The strip below: inputs, memory and hidden state over the steps ----
 
 function strip(go) {
-  const svg = draw("svg", { viewBox: "0 0 320 126", role: "img", class: "strip" });
+  const svg = draw("svg", { role: "img", class: "strip" }); // across in per cent, down in pixels
   function update(steps, current) {
-    const width = 282 / steps.length;
     const parts = [];
-    const middle = (t) => 34 + width * (t + 0.5);
-    const rect = (attributes) => parts.push(draw("rect", attributes));
-    const place = { x: 34 + width * current, y: 2, width, height: 122, rx: 3 };
-    rect({ ...place, fill: "var(--panel)", stroke: "var(--accent)" });
-    const rows = [["x", "line", 22], ["c", "fill-c", 62], ["h", "fill-h", 102]];
+    const rect = (t, share, attributes) => {
+      const [x, width] = [t + (1 - share) / 2, share].map((n) => `${(100 * n) / steps.length}%`);
+      parts.push(draw("rect", { x, width, ...attributes }));
+    };
+    const now = { y: 2, height: 106, rx: 3, fill: "var(--panel)", stroke: "var(--accent)" };
+    rect(current, 1, now);
+    const rows = [["x", "line", 20], ["c", "fill-c", 55], ["h", "fill-h", 90]];
     for (const [key, colour, y] of rows) {
       const largest = Math.max(1, ...steps.map((s) => Math.abs(s[key])));
-      const zero = { x1: 34, x2: 316, y1: y, y2: y, "stroke-width": 0.6 };
-      parts.push(draw("line", { ...zero, stroke: "var(--line)" }));
+      parts.push(draw("line", { x1: 0, x2: "100%", y1: y, y2: y, stroke: "var(--line)" }));
       const letter = draw("tspan", { "font-style": "italic" }, key);
       const index = draw("tspan", { "font-size": 9, dy: 3 }, "t");
-      parts.push(draw("text", { x: 4, y: y + 4, "font-size": 13 }, letter, index));
+      parts.push(draw("text", { x: -26, y: y + 4, "font-size": 13 }, letter, index));
       steps.forEach((s, t) => {
-        const height = (16 * Math.abs(s[key])) / largest;
-        const bar = { x: middle(t) - width * 0.32, width: width * 0.64, height };
+        const height = (15 * Math.abs(s[key])) / largest;
         const [top, opacity] = [s[key] > 0 ? y - height : y, t <= current ? 1 : 0.35];
-        rect({ ...bar, y: top, fill: `var(--${colour})`, opacity });
+        rect(t, 0.6, { y: top, height, fill: `var(--${colour})`, opacity });
       });
     }
-    const touch = { y: 0, width, height: 126, fill: "transparent" };
-    steps.forEach((_, t) => rect({ ...touch, x: 34 + width * t, onclick: () => go(t) }));
+    const touch = { y: 0, height: 110, fill: "transparent" };
+    steps.forEach((_, t) => rect(t, 1, { ...touch, onclick: () => go(t) }));
     svg.replaceChildren(...parts);
     const words = steps.map((s) => show(s.c)).join(", ");
     const label = `The memory c after each of the ${steps.length} steps: ${words}.`;
@@ -179,137 +192,141 @@ function strip(go) {
 }
 
 const PARAMETERS = { w: "weight of the input", u: "weight of the hidden state", b: "bias" };
+const INTO = "into this step";
+const replaced = (list, k, value) => list.map((old, n) => (n === k ? value : old));
+const listed = (x) => x.map(String).join(", ");
 
-function render({ model, el }) {
-  const { get, change } = access(model);
-  const replaced = (list, k, value) => list.map((old, n) => (n === k ? value : old));
-
-  // What the reader can set.
-  const cell = diagram();
-  const bars = strip((t) => change({ step: t }));
-  const words = readout();
-  const fields = {};
-  const add = (key, options) => (fields[key] = field(options)).element;
-
-  const buttons = get("presets").map(({ name, ...values }) => [
-    name,
-    button(name, () => change({ ...values, pins: {}, step: 0, preset: name })),
-  ]);
-  const presets = group("Presets", dim("Presets"), ...buttons.map(([, element]) => element));
-
-  const back = button("← Previous", () => change({ step: get("step") - 1 }));
-  const next = button("Next →", () => change({ step: get("step") + 1 }));
-  const reset = button("Reset", () => change({ step: 0, pins: {} }));
-  const where = make("span", { class: "dim" });
-  const stepping = group("Steps", back, next, reset, where);
-
-  const list = make("input", {
-    type: "text", autocomplete: "off", class: "list", "aria-label": "Inputs, one number a step",
-  });
-  const numbers = () => list.value.trim().split(/[\s,;]+/).map(parse);
-  list.addEventListener("input", () => {
-    const x = numbers();
-    const good = x.length <= 16 && x.every((value) => value !== null);
-    if (!good) list.setAttribute("aria-invalid", "true");
-    else change({ x, step: Math.min(get("step"), x.length - 1), preset: "" });
-  });
-  list.addEventListener("change", () => refresh());
-
-  // Before the first step h and c are the initial state; later, setting one pins it there.
-  const before = (key) => (value) => {
-    const t = get("step");
-    const pins = get("pins");
-    if (t === 0) change({ [key]: value, preset: "" });
-    else change({ pins: { ...pins, [t]: { ...pins[t], [key]: value } }, preset: "" });
-  };
-  const moment = make(
-    "fieldset",
-    {},
-    make("legend", {}, "Into this step"),
-    make(
-      "div",
-      { class: "three" },
-      add("x", {
-        label: "input x of this step",
-        caption: sub("x", "t"),
-        min: -3, max: 3, step: 0.1,
-        change: (x_t) => change({ x: replaced(get("x"), get("step"), x_t), preset: "" }),
-      }),
-      add("h", {
-        label: "hidden state h before this step",
-        caption: make("span", { class: "gate-h" }, sub("h", "t−1")),
-        min: -1, max: 1, step: 0.05,
-        change: before("h"),
-      }),
-      add("c", {
-        label: "cell state c before this step",
-        caption: make("span", { class: "gate-c" }, sub("c", "t−1")),
-        min: -5, max: 5, step: 0.1,
-        change: before("c"),
-      })
-    )
-  );
-
-  const weights = make("fieldset", { class: "gates" }, make("legend", {}, "Weights and biases"));
-  GATES.forEach((gate, k) => {
-    const name = make("div", { class: `gate gate-${gate}` }, NAMES[gate]);
-    const trio = make("div", { class: "three", role: "group", "aria-label": NAMES[gate] }, name);
-    for (const [key, what] of Object.entries(PARAMETERS))
-      trio.append(
-        add(key + gate, {
-          label: `${NAMES[gate]}, ${what}`,
-          caption: make("span", { class: `gate-${gate}` }, sub(key, gate)),
-          min: -12, max: 12, step: 0.1,
-          change: (value) => change({ [key]: replaced(get(key), k, value), preset: "" }),
-        })
-      );
-    weights.append(trio);
-  });
-
-  const inputs = make("label", { class: "controls" }, dim("Inputs"), list);
-  const frame = make(
-    "section",
-    { class: "lstm-widget playground", "aria-label": "Gate playground" },
-    presets, cell.element, words.element, stepping, bars.element, inputs, moment, weights
-  );
-  el.append(frame);
-
-  function refresh() {
-    const [w, u, b, x, pins] = ["w", "u", "b", "x", "pins"].map(get);
-    const steps = compute({ w, u, b, x, h: get("h"), c: get("c"), pins });
-    const t = Math.min(get("step"), x.length - 1);
-    const s = steps[t];
-    cell.update(s);
-    bars.update(steps, t);
-    fields.x.set(s.x);
-    fields.h.set(Number(s.h_prev.toFixed(3)));
-    fields.c.set(Number(s.c_prev.toFixed(3)));
-    GATES.forEach((gate, k) => {
-      fields[`w${gate}`].set(w[k]);
-      fields[`u${gate}`].set(u[k]);
-      fields[`b${gate}`].set(b[k]);
-    });
-    for (const [name, element] of buttons)
-      element.setAttribute("aria-pressed", String(name === get("preset")));
-    where.textContent = `Step ${t + 1} of ${x.length}`;
-    back.disabled = t === 0;
-    next.disabled = t === x.length - 1;
-    if (document.activeElement !== list) {
-      list.value = x.map((value) => String(value)).join(", ");
-      list.removeAttribute("aria-invalid");
-    } else if (numbers().every((value) => value !== null)) list.removeAttribute("aria-invalid");
-    const pinned = Object.keys(pins[t] ?? {}).join(" and ");
-    words.say(
-      `Step ${t + 1} of ${x.length}. The forget gate, ${show(s.f)}, keeps ${show(s.kept)} of the ` +
-        `memory ${show(s.c_prev)}. The input gate, ${show(s.i)}, times the candidate, ` +
-        `${show(s.g)}, adds ${show(s.added)}. The memory is now ${show(s.c)}; the output gate, ` +
-        `${show(s.o)}, shows ${show(s.h)}.` +
-        (pinned ? ` Before this step you set ${pinned} by hand; Reset undoes it.` : "")
-    );
-  }
-  model.on("change", refresh);
-  refresh();
-  return () => model.off("change", refresh);
+// The numbers of a list, and what is to be said of the rest.
+function readList(text, current) {
+  const words = text.trim().split(/[\s,;]+/).filter(Boolean);
+  const found = words.map(parse);
+  const value = found.filter((x) => numberFrom(-1000, 1000)(x)).slice(0, MOST);
+  const odd = words[found.findIndex((x) => !numberFrom(-1000, 1000)(x))];
+  const left = odd === undefined ? "" : `${quoted(odd)} is no number from −1,000 to 1,000`;
+  if (value.length === 0)
+    return { value: null, said: `${left || "No number"}: the inputs stay ${listed(current)}.` };
+  const count = `${value.length} of ${words.length} inputs read`;
+  if (value.length === words.length) return { value, said: "" };
+  return { value, said: `${count}; ${left || `there is room for ${MOST}`}.` };
 }
 
-export default { render };
+const pinned = (pins) =>
+  pins !== null && typeof pins === "object" &&
+  Object.entries(pins).every(([t, states]) => wholeFrom(1, MOST - 1)(Number(t)) &&
+    states !== null && typeof states === "object" &&
+    Object.entries(states).every(([key, c]) => "hc".includes(key) && numberFrom(-1000, 1000)(c)));
+
+const four = numbersFrom(4, 4);
+const one = numberFrom(-1000, 1000);
+
+export default widget({
+  kind: "playground",
+  label: "Gate playground",
+  checks: {
+    preset: (name) => name === "" || Object.hasOwn(PRESETS, name),
+    w: four, u: four, b: four, x: numbersFrom(1, MOST), h: one, c: one, pins: pinned,
+    step: wholeFrom(0, MOST - 1), chosen: among([...GATES, "x"]),
+  },
+  start: (first, { preset }) => ({ ...first, ...PRESETS[preset] }),
+  build({ get, change, say, words, note, notes }) {
+    const open = (key) => change({ chosen: key });
+    const go = (step) => change({ step });
+    const cell = diagram(open);
+    const bars = strip(go);
+    const presets = choices("Presets", Object.keys(PRESETS).map((name) => [name, name]), (preset) =>
+      change({ ...PRESETS[preset], pins: {}, step: 0, preset })
+    );
+
+    // The numbers of one gate at a time, or those that come into the step.
+    const fields = {};
+    const panel = (key, name, ...options) => {
+      const three = options.map(([own, more]) => {
+        fields[own] = field({ note, ...more });
+        return fields[own].element;
+      });
+      const legend = make("legend", { class: `gate-${key}` }, name);
+      return make("fieldset", { "data-of": key }, legend, ...three);
+    };
+    // Before the first step h and c are the initial state; later, setting one pins it there.
+    const before = (key) => (value) => {
+      const [t, pins] = [get("step"), get("pins")];
+      if (t === 0) change({ [key]: value, preset: "" });
+      else change({ pins: { ...pins, [t]: { ...pins[t], [key]: value } }, preset: "" });
+    };
+    const handed = (key) => make("span", { class: `gate-${key}` }, sub(key, "t−1"));
+    const panels = [
+      panel("x", INTO,
+        ["x", { label: "input x of this step", caption: sub("x", "t"), min: -3, max: 3, step: 0.1,
+          change: (x_t) => change({ x: replaced(get("x"), get("step"), x_t), preset: "" }) }],
+        ["h", { label: "hidden state h before this step", caption: handed("h"),
+          min: -1, max: 1, step: 0.05, change: before("h") }],
+        ["c", { label: "cell state c before this step", caption: handed("c"),
+          min: -5, max: 5, step: 0.1, change: before("c") }]),
+      ...GATES.map((gate, k) =>
+        panel(gate, NAMES[gate], ...Object.entries(PARAMETERS).map(([key, what]) => [
+          key + gate,
+          { label: `${NAMES[gate]}, ${what}`, min: -12, max: 12, step: 0.1,
+            caption: make("span", { class: `gate-${gate}` }, sub(key, gate)),
+            change: (value) => change({ [key]: replaced(get(key), k, value), preset: "" }) },
+        ]))),
+    ];
+    const tabs = choices("Numbers to move", [
+      ["x", make("i", {}, "x, h, c"), { "aria-label": INTO }],
+      ...GATES.map((gate) => {
+        const named = { class: `gate-${gate}`, "aria-label": NAMES[gate] };
+        return [gate, sub(gate, "t"), named];
+      }),
+    ], open);
+
+    const back = button("← Previous", () => go(get("step") - 1));
+    const next = button("Next →", () => go(get("step") + 1));
+    const reset = button("Reset", () => change({ step: 0, pins: {} }));
+    const where = make("span", { class: "dim" });
+    const named = { autocomplete: "off", "aria-label": "Inputs, one number a step" };
+    const list = entry(make("input", { type: "text", ...named }), {
+      read: readList, write: listed, note,
+      change: (x) => change({ x, step: Math.min(get("step"), x.length - 1), preset: "" }),
+    });
+    const hint = make("p", { class: "dim hint" }, "Tap or click a gate to open its three numbers.");
+    const parts = [
+      presets.element,
+      make("div", { class: "desk" },
+        make("div", { class: "seen" }, cell.element, notes),
+        make("div", { class: "set" }, tabs.element, ...panels, hint),
+        words,
+        make("div", {}, group("Steps", back, next, reset, where),
+          make("label", { class: "controls wide" }, dim("Inputs"), list.element))),
+      bars.element,
+    ];
+
+    function refresh() {
+      const [w, u, b, x, pins] = ["w", "u", "b", "x", "pins"].map(get);
+      const steps = compute({ w, u, b, x, h: get("h"), c: get("c"), pins });
+      const t = Math.min(get("step"), x.length - 1);
+      const s = steps[t];
+      cell.update(s, get("chosen"));
+      bars.update(steps, t);
+      presets.set(get("preset"));
+      tabs.set(get("chosen"));
+      for (const element of panels) element.hidden = element.dataset.of !== get("chosen");
+      fields.x.set(s.x);
+      fields.h.set(Number(s.h_prev.toFixed(3)));
+      fields.c.set(Number(s.c_prev.toFixed(3)));
+      for (const [key, values] of Object.entries({ w, u, b }))
+        GATES.forEach((gate, k) => fields[key + gate].set(values[k]));
+      where.textContent = `Step ${t + 1} of ${x.length}`;
+      back.disabled = t === 0;
+      next.disabled = t === x.length - 1;
+      list.set(x);
+      const byHand = Object.keys(pins[t] ?? {}).join(" and ");
+      say(
+        `Step ${t + 1} of ${x.length}. The forget gate, ${show(s.f)}, keeps ${show(s.kept)} of ` +
+          `the memory ${show(s.c_prev)}. The input gate, ${show(s.i)}, times the candidate, ` +
+          `${show(s.g)}, adds ${show(s.added)}. The memory is now ${show(s.c)}; the output gate, ` +
+          `${show(s.o)}, shows ${show(s.h)}.` +
+          (byHand ? ` Before this step you set ${byHand} by hand; Reset undoes it.` : "")
+      );
+    }
+    return { parts, refresh };
+  },
+});

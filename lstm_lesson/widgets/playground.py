@@ -12,7 +12,7 @@ from traitlets import Dict, Enum, Float, Int, List, Unicode
 from lstm_lesson.engine.equations import LSTMState
 from lstm_lesson.engine.plain_lstm import lstm_step
 from lstm_lesson.figures.diagrams import CELL, cell_diagram
-from lstm_lesson.widgets.base import LessonWidget, script, stylesheet
+from lstm_lesson.widgets.base import Choice, LessonWidget, script, stylesheet
 
 # The step that chapter 3 works out by hand.
 WORKED = {
@@ -45,6 +45,7 @@ PRESETS = {
     "count": _five_things(10.0, 10.0),
     "leak": _five_things(1.386, 10.0),  # sigmoid(1.386) = 0.8
 }
+MOST = 16  # inputs
 
 
 def _four() -> List:
@@ -60,8 +61,9 @@ class GatePlayground(LessonWidget):
         "forget", "overwrite", "count" or "leak".
     settings : traits to set differently: ``w``, ``u`` and ``b``, four numbers each in the order
         i, f, g, o; ``x``, 1 to 16 inputs; ``h`` and ``c``, the initial state; ``step``, the step
-        that is shown, from 0 (beyond the end it is the last); ``pins``, ``{"2": {"c": 1.0}}`` for
-        a state that is set by hand before a later step.
+        that is shown, from 0 (beyond the end it is the last); ``chosen``, the gate whose weights
+        and bias can be moved ("i", "f", "g" or "o"), or "x" for the input and the state; ``pins``,
+        ``{"2": {"c": 1.0}}`` for a state that is set by hand before a later step.
 
     Raises
     ------
@@ -71,21 +73,20 @@ class GatePlayground(LessonWidget):
         If a setting, now or later, is of another kind or out of its range.
     """
 
-    _esm = script("playground")
+    _esm = script("playground", PRESETS=PRESETS, MOST=MOST)
     _css = stylesheet("playground")
 
     w = _four()
     u = _four()
     b = _four()
-    x = List(Float(), minlen=1, maxlen=16).tag(sync=True)
+    x = List(Float(), minlen=1, maxlen=MOST).tag(sync=True)
     h = Float().tag(sync=True)
     c = Float().tag(sync=True)
     # JSON has text for keys: by any other the script and compute() would read different settings.
     pins = Dict(Dict(Float(), Enum(("h", "c"))), Unicode()).tag(sync=True)
     step = Int(0, min=0).tag(sync=True)
+    chosen = Choice(("x", *"ifgo"), "x").tag(sync=True)
     preset = Unicode().tag(sync=True)
-    # A list: a notebook file sorts the names of a dict.
-    presets = List([{"name": name, **values} for name, values in PRESETS.items()]).tag(sync=True)
 
     def __init__(self, preset: str = "worked example", **settings) -> None:
         if preset not in PRESETS:

@@ -1,6 +1,6 @@
 // Reader: the trained character model on any text. State: text, gate ("i" ... "h"), sort, unit,
 // cursor, shown, and weights, {name: {shape, rows, scale}}: 8-bit rows and a scale each, in base64.
-// From reader.py: ALPHABET, PROPERTIES, UNSORTED and MOST.
+// From reader.py: ALPHABET, PROPERTIES, UNITS, UNSORTED and MOST.
 
 const PLACES = new Map([...ALPHABET].map((character, place) => [character, place]));
 
@@ -212,184 +212,191 @@ function paint(canvas, frame, { characters, found, gate, unit, cursor, shown }) 
   if (place >= 0) context.strokeRect(1, top + place * height - 0.5, width - 2, height + 1);
 }
 
-// A select whose options, [value, name], set `key`; `read` makes the value of the option's text.
-function choice(label, options, key, change, read = String) {
-  const select = make("select", { "aria-label": label });
-  select.append(...options.map(([value, name]) => make("option", { value }, name)));
-  select.addEventListener("change", () => change({ [key]: read(select.value) }));
-  return { element: make("label", { class: "choice" }, dim(label), select), select };
+// What the model reads of a text, as much as there is room for, and what is to be said of the rest.
+function readText(text) {
+  const all = Array.from(plain(text));
+  const kept = all.slice(0, MOST);
+  const strange = kept.filter((character) => !PLACES.has(character)).length;
+  const count = (n) => (n === 1 ? "1 character" : `${n.toLocaleString("en")} characters`);
+  const which = strange === 1 ? "doesn't know is" : "doesn't know are";
+  const said = [
+    kept.length < all.length && `${MOST} of ${count(all.length)} read`,
+    strange && `${count(strange)} that the model ${which} read as ?`,
+  ];
+  const whole = said.filter(Boolean).join("; ");
+  return { text: kept.join(""), said: whole && `${whole}.` };
 }
 
-function render({ model, el }) {
-  const { get, change } = access(model);
-  const typed = make("textarea", {
-    "aria-label": "Text to read", rows: 7,
-    spellcheck: "false", autocapitalize: "off", autocomplete: "off",
-  });
-  const area = make("label", { class: "typed" }, dim(`Text, up to ${MOST} characters`), typed);
-  // The code points before the caret and those after it.
-  const parts = () => {
-    const at = typed.selectionStart;
-    const halves = [typed.value.slice(0, at), typed.value.slice(at)];
-    return halves.map((half) => Array.from(plain(half)));
-  };
-  typed.addEventListener("input", () => {
-    // Of what is typed or pasted, as much as there is room for. A maxlength would count an emoji
-    // twice.
-    const [before, after] = parts();
-    const kept = before.slice(0, Math.max(0, MOST - after.length)).join("");
-    const text = kept + after.slice(0, MOST).join("");
-    if (text !== typed.value) {
-      typed.value = text;
-      typed.setSelectionRange(kept.length, kept.length);
-    }
-    if (text === "") typed.setAttribute("aria-invalid", "true");
-    else {
+export default widget({
+  kind: "reader",
+  label: "Reader of a trained network",
+  checks: {
+    text: (text) => text !== "" && text === readText(text).text,
+    gate: among(LETTERS), sort: among([...PROPERTIES, UNSORTED]), unit: wholeFrom(0, UNITS - 1),
+    cursor: wholeFrom(0, MOST - 1), shown: among(Object.keys(HEIGHTS).map(Number)),
+  },
+  build({ get, change, say, words, note, notes, frame }) {
+    const typed = make("textarea", {
+      "aria-label": "Text to read", rows: 6,
+      spellcheck: "false", autocapitalize: "off", autocomplete: "off",
+    });
+    const area = make("label", { class: "typed" }, dim(`Text, up to ${MOST} characters`), typed);
+    // Before the caret stands the character that the model has just read.
+    const before = () => Array.from(plain(typed.value.slice(0, typed.selectionStart)));
+    const caret = () => Math.max(0, before().length - 1);
+    typed.addEventListener("input", () => {
+      // Of what is typed or pasted, as much as there is room for. A maxlength would count an emoji
+      // twice.
+      const after = Array.from(plain(typed.value.slice(typed.selectionStart)));
+      const start = before().slice(0, Math.max(0, MOST - after.length)).join("");
+      const { said } = readText(typed.value);
+      const { text } = readText(start + after.join(""));
+      if (text !== typed.value) {
+        typed.value = text;
+        typed.setSelectionRange(start.length, start.length);
+      }
+      results.hidden = text === "";
+      typed.toggleAttribute("aria-invalid", false);
+      if (said || text === "") typed.setAttribute("aria-invalid", "true");
+      note(text === "" ? "The model has nothing to read: type or paste some text." : said, typed);
+      if (text !== "") change({ text, cursor: caret() });
+    });
+    // A field that is left empty goes back to the text that was read last.
+    typed.addEventListener("change", () => {
       typed.removeAttribute("aria-invalid");
-      change({ text, cursor: caret() });
-    }
-  });
-  // Before the caret stands the character that the model has just read.
-  const caret = () => Math.max(0, parts()[0].length - 1);
-  const follow = () => {
-    if (get("text") === typed.value && caret() !== get("cursor")) change({ cursor: caret() });
-  };
-  typed.addEventListener("click", follow);
-  typed.addEventListener("keyup", follow);
-
-  const quantities = LETTERS.map((key) => [key, `${NAMES[key]} ${key}`]);
-  const sorts = [...PROPERTIES, UNSORTED].map((name) => [name, name]);
-  const counts = Object.keys(HEIGHTS).map((n) => [n, n]);
-  const gate = choice("Show", quantities, "gate", change);
-  const sort = choice("Sort units by", sorts, "sort", change);
-  const shown = choice("Units shown", counts, "shown", change, Number);
-  const unit = choice("Follow unit", [], "unit", change, Number);
-  const selects = [gate, sort, shown, unit].map(({ element }) => element);
-  const controls = make("div", { class: "controls" }, ...selects);
-
-  const canvas = make("canvas", { role: "img" });
-  const help =
-    "Left and right arrow keys move along the text, up and down arrow keys from unit to unit.";
-  const named = { role: "group", "aria-label": `Map of units and characters. ${help}` };
-  const map = make("div", { class: "map", tabindex: 0, ...named }, canvas);
-  const legend = make("p", { class: "legend dim" });
-  const words = readout();
-  const list = make("ol", { class: "guesses", "aria-label": "Likeliest next characters" });
-  const caption = make("p", { class: "caption" });
-  const frame = make(
-    "section",
-    { class: "lstm-widget reader", "aria-label": "Reader of a trained network" },
-    area, controls, map, legend, words.element, caption, list
-  );
-  el.append(frame);
-
-  let state = null; // what is on the screen
-  function refresh() {
-    const keys = ["text", "gate", "sort", "cursor", "unit", "shown", "weights"];
-    const values = Object.fromEntries(keys.map((key) => [key, get(key)]));
-    const found = compute(values);
-    const characters = known(values.text);
-    const cursor = Math.min(values.cursor, characters.length - 1);
-    state = { ...values, characters, found, cursor };
-    if (document.activeElement !== typed) typed.value = values.text;
-    gate.select.value = values.gate;
-    sort.select.value = values.sort;
-    shown.select.value = String(values.shown);
-    const r = (k) => (values.sort === UNSORTED ? "" : ` (${show(found.scores[k])})`);
-    const labels = found.order.map((k) => `${k}${r(k)}`);
-    if (unit.select.dataset.labels !== labels.join()) {
-      unit.select.dataset.labels = labels.join();
-      const options = found.order.map((k, n) => make("option", { value: k }, labels[n]));
-      unit.select.replaceChildren(...options);
-    }
-    unit.select.value = String(values.unit);
-    paint(canvas, frame, state);
-    const name = NAMES[values.gate];
-    const number = found.gates[values.gate][cursor][values.unit];
-    canvas.setAttribute(
-      "aria-label",
-      `${name} of the first ${Math.min(values.shown, labels.length)} units at each of ` +
-        `${characters.length} characters, and of unit ${values.unit} as a line. ` +
-        "The line below says the value at the cursor."
-    );
-    const scales = "ifo".includes(values.gate)
-      ? "Pale: 0, full colour: 1."
-      : "Coloured: above zero, grey: below; each unit on its own scale.";
-    legend.textContent =
-      `${scales} Grey bars: how unlikely the model found each character. ${help}`;
-    const score = show(found.scores[values.unit]);
-    const tracks =
-      values.sort === UNSORTED
-        ? ""
-        : ` Its correlation with “${values.sort}” over this text is ${score}.`;
-    words.say(
-      `Character ${cursor + 1} of ${characters.length}: ${spoken(characters[cursor])}. ` +
-        `Unit ${values.unit}, ${name}: ${show(number)}.${tracks}`
-    );
-    caption.textContent = `Likeliest after ${visible(characters[cursor])}, with probabilities:`;
-    list.replaceChildren(
-      ...found.guesses.map(([character, p]) => {
-        const bar = make("span", { class: "bar", "aria-hidden": "true" });
-        bar.style.width = `${Math.round(100 * p)}%`;
-        const letter = make("span", { class: "letter" }, visible(character));
-        const track = make("span", { class: "track" }, bar);
-        const share = make("span", { class: "p" }, show(p));
-        const label = `${spoken(character)}: ${show(p)}`;
-        return make("li", { "aria-label": label }, letter, track, share);
-      })
-    );
-  }
-
-  // Keep the cursor in sight of who moves it here.
-  const reveal = () => {
-    const left = state.cursor * CELL;
-    const right = left - map.clientWidth;
-    if (left < map.scrollLeft + 2 * CELL) map.scrollLeft = left - 4 * CELL;
-    else if (right > map.scrollLeft - 3 * CELL) map.scrollLeft = right + 5 * CELL;
-  };
-  map.addEventListener("keydown", (event) => {
-    const { characters, cursor, found } = state;
-    const place = found.order.indexOf(state.unit);
-    const last = characters.length - 1;
-    const moves = {
-      ArrowLeft: { cursor: Math.max(0, cursor - 1) },
-      ArrowRight: { cursor: Math.min(last, cursor + 1) },
-      Home: { cursor: 0 },
-      End: { cursor: last },
-      ArrowUp: { unit: found.order[Math.max(0, place - 1)] },
-      ArrowDown: { unit: found.order[Math.min(found.order.length - 1, place + 1)] },
+      results.hidden = false;
+      typed.value = get("text");
+    });
+    const follow = () => {
+      if (get("text") === typed.value && caret() !== get("cursor")) change({ cursor: caret() });
     };
-    if (!(event.key in moves) || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    change(moves[event.key]);
-    reveal();
-  });
-  canvas.addEventListener("click", (event) => {
-    const box = canvas.getBoundingClientRect();
-    const T = state.characters.length;
-    const across = Math.floor(((event.clientX - box.left) / box.width) * T);
-    const down = event.clientY - box.top - LINE - SURPRISE - LETTER;
-    const unit = down < 0 ? undefined : state.found.order[Math.floor(down / HEIGHTS[state.shown])];
-    change({ cursor: within(across, 0, T - 1), unit: unit ?? state.unit });
-  });
+    typed.addEventListener("click", follow);
+    typed.addEventListener("keyup", follow);
 
-  // The canvas has the page's colours in it: paint it again when they change.
-  const again = () => state && paint(canvas, frame, state);
-  const themes = new MutationObserver(again);
-  themes.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
-  themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
-  const system = window.matchMedia("(prefers-color-scheme: dark)");
-  system.addEventListener("change", again);
-  const placed = new ResizeObserver(again); // the first time, when it is put on the page
-  placed.observe(frame);
-  model.on("change", refresh);
-  refresh();
-  return () => {
-    model.off("change", refresh);
-    themes.disconnect();
-    placed.disconnect();
-    system.removeEventListener("change", again);
-  };
-}
+    const setting = (label, key, options, read) =>
+      select(label, options, (value) => change({ [key]: value }), read);
+    const gate = setting("Show", "gate", LETTERS.map((key) => [key, `${NAMES[key]} ${key}`]));
+    const sort = setting("Sort units by", "sort", [...PROPERTIES, UNSORTED].map((by) => [by, by]));
+    const counts = Object.keys(HEIGHTS).map((n) => [n, n]);
+    const shown = setting("Units shown", "shown", counts, Number);
+    const unit = setting("Follow unit", "unit", [], Number);
+    const selects = [gate, sort, shown, unit].map(({ element }) => element);
 
-export default { render };
+    const canvas = make("canvas", { role: "img" });
+    const help =
+      "Tap or click the map to look at a character and a unit. Left and right arrow keys move " +
+      "along the text, up and down arrow keys from unit to unit.";
+    const named = { role: "group", "aria-label": `Map of units and characters. ${help}` };
+    const map = make("div", { class: "map", tabindex: 0, ...named }, canvas);
+    const legend = make("p", { class: "legend dim" });
+    const list = make("ol", { class: "guesses", "aria-label": "Likeliest next characters" });
+    const caption = make("p", { class: "caption" });
+    const controls = make("div", { class: "controls" }, ...selects);
+    const guesses = make("div", {}, caption, list);
+    const two = make("div", { class: "two" }, words, guesses);
+    const results = make("div", {}, map, controls, two, legend);
+    const parts = [area, notes, results];
+
+    let state = null; // what is on the screen
+    function refresh() {
+      const keys = ["text", "gate", "sort", "cursor", "unit", "shown", "weights"];
+      const values = Object.fromEntries(keys.map((key) => [key, get(key)]));
+      const found = compute(values);
+      const characters = known(values.text);
+      const cursor = Math.min(values.cursor, characters.length - 1);
+      state = { ...values, characters, found, cursor };
+      if (document.activeElement !== typed) typed.value = values.text;
+      gate.set(values.gate);
+      sort.set(values.sort);
+      shown.set(values.shown);
+      const r = (k) => (values.sort === UNSORTED ? "" : ` (${show(found.scores[k])})`);
+      unit.fill(found.order.map((k) => [k, `${k}${r(k)}`]));
+      unit.set(values.unit);
+      paint(canvas, frame, state);
+      const name = NAMES[values.gate];
+      const number = found.gates[values.gate][cursor][values.unit];
+      canvas.setAttribute(
+        "aria-label",
+        `${name} of the first ${Math.min(values.shown, UNITS)} units at each of ` +
+          `${characters.length} characters, and of unit ${values.unit} as a line. ` +
+          "The line below says the value at the cursor."
+      );
+      const scales = "ifo".includes(values.gate)
+        ? "Pale: 0, full colour: 1."
+        : "Coloured: above zero, grey: below; each unit on its own scale.";
+      legend.textContent =
+        `${scales} Grey bars: how unlikely the model found each character. ${help}`;
+      const score = show(found.scores[values.unit]);
+      const tracks =
+        values.sort === UNSORTED
+          ? ""
+          : ` Its correlation with “${values.sort}” over this text is ${score}.`;
+      say(
+        `Character ${cursor + 1} of ${characters.length}: ${spoken(characters[cursor])}. ` +
+          `Unit ${values.unit}, ${name}: ${show(number)}.${tracks}`
+      );
+      caption.textContent = `Likeliest after ${visible(characters[cursor])}, with probabilities:`;
+      list.replaceChildren(
+        ...found.guesses.map(([character, p]) => {
+          const bar = make("span", { class: "bar", "aria-hidden": "true" });
+          bar.style.width = `${Math.round(100 * p)}%`;
+          const letter = make("span", { class: "letter" }, visible(character));
+          const track = make("span", { class: "track" }, bar);
+          const share = make("span", { class: "p" }, show(p));
+          const label = `${spoken(character)}: ${show(p)}`;
+          return make("li", { "aria-label": label }, letter, track, share);
+        })
+      );
+    }
+
+    // Keep the cursor in sight of who moves it here.
+    const reveal = (cursor) => {
+      const left = cursor * CELL;
+      const right = left - map.clientWidth;
+      if (left < map.scrollLeft + 2 * CELL) map.scrollLeft = left - 4 * CELL;
+      else if (right > map.scrollLeft - 3 * CELL) map.scrollLeft = right + 5 * CELL;
+    };
+    map.addEventListener("keydown", (event) => {
+      const { found, characters } = state;
+      const last = characters.length - 1;
+      const cursor = Math.min(get("cursor"), last);
+      const place = found.order.indexOf(get("unit"));
+      const moves = {
+        ArrowLeft: { cursor: Math.max(0, cursor - 1) },
+        ArrowRight: { cursor: Math.min(last, cursor + 1) },
+        Home: { cursor: 0 },
+        End: { cursor: last },
+        ArrowUp: { unit: found.order[Math.max(0, place - 1)] },
+        ArrowDown: { unit: found.order[Math.min(found.order.length - 1, place + 1)] },
+      };
+      if (!(event.key in moves) || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      change(moves[event.key]);
+      reveal(get("cursor"));
+    });
+    canvas.addEventListener("click", (event) => {
+      const box = canvas.getBoundingClientRect();
+      const T = state.characters.length;
+      const across = Math.floor(((event.clientX - box.left) / box.width) * T);
+      const down = event.clientY - box.top - LINE - SURPRISE - LETTER;
+      const pressed = state.found.order[Math.floor(down / HEIGHTS[state.shown])]; // none above
+      change({ cursor: within(across, 0, T - 1), unit: pressed ?? state.unit });
+    });
+
+    // The canvas has the page's colours in it: paint it again when they change.
+    const again = () => state && paint(canvas, frame, state);
+    const themes = new MutationObserver(again);
+    themes.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+    themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
+    const system = window.matchMedia("(prefers-color-scheme: dark)");
+    system.addEventListener("change", again);
+    const placed = new ResizeObserver(again); // the first time, when it is put on the page
+    placed.observe(frame);
+    function stop() {
+      themes.disconnect();
+      placed.disconnect();
+      system.removeEventListener("change", again);
+    }
+    return { parts, refresh, stop };
+  },
+});

@@ -62,6 +62,7 @@ class Reader(LessonWidget):
         "reader",
         ALPHABET=characters.ALPHABET,
         PROPERTIES=characters.PROPERTIES,
+        UNITS=UNITS,
         UNSORTED=UNSORTED,
         MOST=MOST,
     )

@@ -82,7 +82,7 @@ def test_widgets_are_alive_in_jupyterlab(lab, chromium, path):
             readout = widgets.nth(n).locator(".readout")
             readout.wait_for(timeout=SECONDS)
             before = readout.text_content()
-            slider = widgets.nth(n).locator("input[type=range]").first
+            slider = widgets.nth(n).locator("input[type=range]:visible").first
             if slider.count():
                 # JupyterLab takes the arrow keys for itself, unless told not to.
                 slider.focus()

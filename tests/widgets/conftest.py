@@ -2,23 +2,33 @@
 
 import json
 import re
+from pathlib import Path
 
 import ipywidgets
 import pytest
 from browser import HTML, need_book
 
+ASSETS = Path(__file__).parents[2] / "chapters" / "assets"
+
 # A model as anywidget hands it to a script, and the script's own module; `state` stays in reach.
-START = """async ({script, style, state}) => {
+# With `address`, also what the host of the built pages adds: what was written there last is
+# `state.address`, and `restore(text)` follows a link.
+START = """async ({script, style, state, address}) => {
     const file = new Blob([script], {type: "text/javascript"});
     const module = await import(URL.createObjectURL(file));
     const listeners = [];
     window.state = state;
-    const model = {
+    window.model = {
         get: key => state[key],
         set: (key, value) => { state[key] = value; },
         save_changes: () => listeners.forEach(listener => listener()),
         on: (_, listener) => listeners.push(listener),
         off: () => listeners.splice(0),
+    };
+    if (address) window.model.address = {
+        set: text => { window.state.address = text; },
+        link: text => "https://example.org/page#" + text,
+        listen: restore => { window.restore = restore; },
     };
     window.compute = module.compute;
     document.head.append(Object.assign(document.createElement("style"), {textContent: style}));
@@ -36,18 +46,46 @@ def state_of(widget) -> dict:
     return {name: getattr(widget, name) for name in own if not name.startswith("_")}
 
 
+EMPTY = (
+    '<!doctype html><html lang="en"><meta name="viewport" content="width=device-width">'
+    "<title>Widget</title><main></main>"
+)
+
+
 @pytest.fixture
 def alone(open_tab):
-    """``alone(widget, **options) -> (tab, problems)``: the widget on an empty page."""
+    """``alone(widget, address=False, **options) -> (tab, problems)``: it on an empty page."""
 
-    def alone(widget, **options):
+    def alone(widget, address=False, **options):
         tab, problems = open_tab("about:", **options)
-        tab.set_content('<!doctype html><html lang="en"><title>Widget</title></html>')
+        tab.set_content(EMPTY)
         given = {"script": widget._esm, "style": widget._css, "state": state_of(widget)}
-        tab.evaluate(START, given)
+        tab.evaluate(START, given | {"address": address})
         return tab, problems
 
     return alone
+
+
+@pytest.fixture
+def hosted(open_tab, tmp_path):
+    """``hosted(*widgets, **options) -> (tab, problems, url)``: them on a page with the host."""
+
+    def hosted(*widgets, **options):
+        models = {w.model_id: {"state": state_of(w) | {"_esm": w._esm, "_css": w._css}}
+                  for w in widgets}  # fmt: skip
+        (tmp_path / "states.js").write_text(f"window.lessonWidgets = {json.dumps(models)}")
+        view = '<script type="application/vnd.jupyter.widget-view+json">{}</script>'
+        views = [view.format(json.dumps({"model_id": name})) for name in models]
+        host = (
+            f'<script defer src="{(ASSETS / "widget_host.js").as_uri()}" data-states="states.js">'
+        )
+        text = "\n".join([EMPTY, host + "</script>", '<h2 id="place">Place</h2>', *views])
+        (tmp_path / "page.html").write_text(text, encoding="utf-8")
+        (tmp_path / "other.html").write_text(EMPTY, encoding="utf-8")
+        tab, problems = open_tab("file:", **options)
+        return tab, problems, (tmp_path / "page.html").as_uri()
+
+    return hosted
 
 
 @pytest.fixture

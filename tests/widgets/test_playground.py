@@ -100,6 +100,11 @@ def two(*values) -> list[float]:
     return [round(value, 2) + 0.0 for value in values]
 
 
+def open_gate(element, name: str):
+    """Bring a gate's numbers into sight."""
+    element.get_by_role("radio", name=name, exact=True).check()
+
+
 def said_of(step, t, T) -> list[float]:
     """What the playground's readout says of a step, to two decimals."""
     order = "f", "kept", "c_prev", "i", "g", "added", "c", "o", "h"
@@ -113,12 +118,14 @@ def test_playground_as_a_reader_uses_it(widget, base):
     assert shown(element) == said_of(model.compute()[0], 1, 6)
 
     # Type a bias.
+    open_gate(element, "forget gate")
     element.get_by_label("forget gate, bias, as a number").fill("-6")
     model.b = [-0.3, -6.0, 0.1, 0.3]
     assert shown(element) == said_of(model.compute()[0], 1, 6)
     assert element.get_by_label("forget gate, bias", exact=True).input_value() == "-6"
 
     # Drag the input to its right end, and go back a little with the arrow keys.
+    open_gate(element, "into this step")
     slider = element.get_by_label("input x of this step", exact=True)
     drag(slider, 1.0)
     assert number(element, "input x of this step") == 3
@@ -151,33 +158,28 @@ def test_playground_as_a_reader_uses_it(widget, base):
     assert problems == []
 
 
-def test_playground_refuses_what_is_no_number(widget):
+def test_a_press_on_the_diagram_opens_a_gate(widget):
     element, problems = widget("GatePlayground")
-    before = shown(element)
-    field = element.get_by_label("forget gate, bias, as a number")
-    for typed in ("", "-", "one", "1e999"):
-        field.fill(typed)
-        assert field.get_attribute("aria-invalid") == "true"
-        assert shown(element) == before
-    field.press("Tab")
-    assert field.input_value() == "1" and field.get_attribute("aria-invalid") is None
-    inputs = element.get_by_label("Inputs, one number a step")
-    for typed in ("", "1, x", "1," * 17 + "1"):
-        inputs.fill(typed)
-        assert inputs.get_attribute("aria-invalid") == "true"
-        assert shown(element) == before
-    inputs.press("Tab")
-    assert inputs.input_value() == "1, -1, 0, 0, 2, 0"
+    for n, name in enumerate(("input gate", "forget gate", "candidate", "output gate")):
+        element.locator("svg.cell .touch").nth(n).click()
+        element.page.wait_for_timeout(100)  # until the next frame
+        legend = element.locator("fieldset:visible legend")
+        assert [legend.count(), legend.inner_text()] == [1, name]
+        assert element.get_by_role("radio", name=name, exact=True).is_checked()
+        assert element.locator("fieldset:visible input").count() == 6
+    element.locator("svg.cell .touch").nth(4).click()
+    element.page.wait_for_timeout(100)
+    assert element.locator("fieldset:visible legend").inner_text() == "into this step"
     assert problems == []
 
 
 @pytest.mark.parametrize("preset", list(PRESETS))
 def test_playground_presets(widget, preset):
     element, problems = widget("GatePlayground")
-    button = element.get_by_role("button", name=preset, exact=True)
-    button.click()
-    assert button.get_attribute("aria-pressed") == "true"
-    assert element.locator("[aria-pressed=true]").count() == 1
+    presets = element.get_by_role("radiogroup", name="Presets")
+    chosen = presets.get_by_role("radio", checked=True)
+    presets.get_by_text(preset, exact=True).click()
+    assert chosen.get_attribute("value") == preset
     steps = GatePlayground(preset).compute()
     for t, step in enumerate(steps, start=1):
         assert shown(element) == said_of(step, t, len(steps))
@@ -185,6 +187,8 @@ def test_playground_presets(widget, preset):
         if t < len(steps):
             forward.click()
     assert forward.is_disabled()
+    open_gate(element, "forget gate")
     drag(element.get_by_label("forget gate, bias", exact=True), 0.5)
-    assert element.locator("[aria-pressed=true]").count() == 0
+    element.page.wait_for_timeout(100)
+    assert chosen.count() == 0
     assert problems == []
