@@ -249,7 +249,14 @@ def test_a_changed_kit_is_refused(tmp_path, monkeypatch):
     with pytest.raises(KitError, match=r"rnn-relu.json: changed since"):
         files.in_folder(tmp_path / "kit")
     path.unlink()
-    with pytest.raises(KitError, match=r"rnn-relu.json: No such file"):
+    without = files.ids(files.in_folder(tmp_path / "kit"))
+    assert without == [id for id in CASES if id != "rnn-relu"]
+    (tmp_path / "kit" / "cases" / "lstm-large.safetensors").unlink()
+    with pytest.raises(KitError, match=r"lstm-large.safetensors: No such file"):
+        files.in_folder(tmp_path / "kit")
+    for each in (tmp_path / "kit" / "cases").glob("*.json"):
+        each.unlink()
+    with pytest.raises(KitError, match="no cases in it"):
         files.in_folder(tmp_path / "kit")
     (tmp_path / "kit" / "manifest.json").write_text("[]")
     with pytest.raises(KitError, match="not the manifest"):

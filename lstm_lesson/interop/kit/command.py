@@ -28,7 +28,7 @@ Judge RESULTS, a folder with a file per case, against the kit in DIR: its inputs
 ID.json holds {"dtype": "float64" or "float32", "results": {name: numbers}}, nested or flat, and
 ID.safetensors the arrays alone. Names are those of "expected" in a case. Output, final states and
 all gradients but those of gates (grad_z_...) are needed; whatever else is there is judged, too, and
-gates at each step tell best where a port goes wrong.
+gates at each step tell best where a port goes wrong. A case whose file you delete isn't asked for.
 
   lstm-lesson kit check kit results --junit report.xml"""
 FORWARD_HELP = "ask for output and final states only"
@@ -100,14 +100,9 @@ ROUNDING = check.TOLERANCES["float64"]
 
 
 def _check(args) -> int:
-    results = check.check(args.folder, args.results, dtype=args.dtype, forward=args.forward)
-    kit = kit_files.in_folder(args.folder)
-    diagnoses = {}
-    for result in results:
-        if result.verdict == "FAIL":
-            _, given, expected = kit_files.arrays_of(kit, result.id)
-            diagnoses[result.id] = diagnosis.diagnose(result, given, expected, args.forward)
-    print(report.table(results, diagnoses, diagnosis.likely(results, diagnoses)), flush=True)
+    options = {"dtype": args.dtype, "forward": args.forward}
+    results, diagnoses = diagnosis.judge(args.folder, args.results, **options)
+    print(report.table(results, diagnoses), flush=True)
     for path, write in ((args.junit, report.junit), (args.tap, report.tap)):
         if path:
             Path(path).write_text(write(results, diagnoses), encoding="utf-8")

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lstm_lesson.interop.kit import mistakes, oracle
+from lstm_lesson.interop.kit import check, mistakes, oracle
+from lstm_lesson.interop.kit import files as kit_files
 from lstm_lesson.interop.kit.cases import CASES, Case
 from lstm_lesson.interop.kit.check import TOLERANCES, Result, relative_error
 
@@ -19,6 +20,23 @@ class Diagnosis(NamedTuple):
 
     where: list[str]  # lines: the first wrong step, sequence, unit, and what is wrong there
     causes: list[str]  # mistakes that give the same numbers
+
+
+def judge(
+    folder, results, *, dtype: str | None = None, forward: bool = False
+) -> tuple[list[Result], dict[str, Diagnosis]]:
+    """Judge a folder of results as `check.check` does, and diagnose what fails.
+
+    Returns the result of each case, and the diagnosis of each that failed by its id. Raises
+    `KitError` as `check.check` does.
+    """
+    judged = check.check(folder, results, dtype=dtype, forward=forward)
+    kit = kit_files.in_folder(folder)
+    return judged, {
+        result.id: diagnose(result, *kit_files.arrays_of(kit, result.id)[1:], forward)
+        for result in judged
+        if result.verdict == "FAIL"
+    }
 
 
 def diagnose(result: Result, given: Arrays, expected: Arrays, forward: bool = False) -> Diagnosis:

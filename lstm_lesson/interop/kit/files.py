@@ -135,16 +135,22 @@ def write(folder, files: dict[str, bytes]) -> None:
 
 
 def in_folder(folder) -> dict[str, bytes]:
-    """Return the files of a kit in a folder, checked against the manifest; raise KitError."""
+    """Return the files of a kit in a folder, checked against the manifest; raise KitError.
+
+    A case whose JSON file was deleted is left out: whoever has no peepholes deletes those cases.
+    """
     folder = Path(folder)
     try:
         manifest = (folder / MANIFEST).read_bytes()
         entries = json.loads(manifest)["cases"]
-        sums = {name: s for entry in entries for name, s in entry["files"].items()}
+        left = [e for e in entries if (folder / "cases" / f"{e['id']}.json").exists()]
+        sums = {name: s for entry in left for name, s in entry["files"].items()}
     except OSError as error:
         raise KitError(f"{folder / MANIFEST}: {error.strerror}") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise KitError(f"{folder / MANIFEST}: not the manifest of a kit") from error
+    if not sums:
+        raise KitError(f"{folder}: no cases in it")
     files = {MANIFEST: manifest}
     for name, expected in sums.items():
         try:
@@ -174,8 +180,9 @@ def arrays_of(files: dict[str, bytes], id: str) -> tuple[dict, dict[str, np.ndar
 
 
 def ids(files: dict[str, bytes]) -> list[str]:
-    """Return the ids of the cases of a kit, in its order."""
-    return [entry["id"] for entry in json.loads(files[MANIFEST])["cases"]]
+    """Return the ids of the cases of a kit that are there, in its order."""
+    every = [entry["id"] for entry in json.loads(files[MANIFEST])["cases"]]
+    return [id for id in every if f"cases/{id}.json" in files]
 
 
 def read_results(folder, id: str) -> tuple[dict[str, np.ndarray], str | None] | None:

@@ -6,11 +6,12 @@ from xml.etree import ElementTree
 
 from lstm_lesson.interop.kit.cases import CASES
 from lstm_lesson.interop.kit.check import TOLERANCES, Result
-from lstm_lesson.interop.kit.diagnosis import Diagnosis
+from lstm_lesson.interop.kit.diagnosis import Diagnosis, likely
 
 
-def table(results: list[Result], diagnoses: dict[str, Diagnosis], causes: list[str]) -> str:
+def table(results: list[Result], diagnoses: dict[str, Diagnosis]) -> str:
     """Return a line per case, under each failure where it starts, and the likely causes."""
+    causes = likely(results, diagnoses)
     width = max(len(r.id) for r in results)
     lines = [f"{'case':{width}}  verdict   dtype    largest error"]
     for r in results:
