@@ -1,8 +1,10 @@
 """The ports compile, pass the whole kit, and each mistake planted in the C port is named."""
 
+import json
 import re
 import shutil
 import subprocess
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -193,6 +195,14 @@ def test_a_port_passes_the_whole_kit(tmp_path, monkeypatch, capsys, language):
     assert cli.main(["kit", "check", str(tmp_path / "kit"), str(tmp_path / "results")]) == 0
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith(f"{len(CASES)} of {len(CASES)} pass, 0 fail")
+
+
+def test_chapter_9_shows_what_is_in_the_c_port():
+    path = PORTS.parent / "chapters" / "09_match_pytorch.ipynb"
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    (shown,) = re.findall(r"^```c\n(.*?)^```", "\n".join(
+        "".join(cell["source"]) for cell in cells), re.M | re.S)  # fmt: skip
+    assert textwrap.indent(shown, " " * 4) in SOURCE
 
 
 @needs_gcc
