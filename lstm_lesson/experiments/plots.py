@@ -16,6 +16,7 @@ from lstm_lesson import figures
 from lstm_lesson.experiments.runs import CURVE
 from lstm_lesson.experiments.specs import experiment
 from lstm_lesson.experiments.statistics import Arm, Interval, arms, median
+from lstm_lesson.experiments.trials import Trial
 from lstm_lesson.experiments.watch_the_gates import WATCH_THE_GATES
 from lstm_lesson.figures.dots import row_of_dots
 
@@ -60,20 +61,25 @@ def losses(ax: Axes, group: Sequence[Arm]) -> Axes:
     return ax
 
 
-def until_solved(ax: Axes, group: Sequence[Arm]) -> Axes:
+def until_solved(ax: Axes, group: Sequence[Arm] | Mapping[str, Arm]) -> Axes:
     """Draw how many sequences each run had seen when it solved its task, an arm a row.
 
-    A dot is a run, a bar the median; a cross right of its arm's budget is a run that never did.
+    A dot is a run, a bar the median; a cross right of its arm's budget is a run that never did. A
+    row has the arm's name, or that under which `group` has it.
     """
-    for row, arm in enumerate(group):
+    if not isinstance(group, Mapping):
+        group = {arm.arm: arm for arm in group}
+    for row, arm in enumerate(group.values()):
         budget = max(spec.steps * spec.batch_size for spec in arm.specs)
-        seen, solved = arm.values("sequences"), arm.values("solved")
+        # A run of the second edition trains on after it; one of the first ended there.
+        seen = "solved_at" if isinstance(arm.outcomes[0], Trial) else "sequences"
+        seen, solved = arm.values(seen), arm.values("solved")
         middle = np.median(np.where(solved, seen, np.inf))
         ink = figures.COLOURS["i"]
         row_of_dots(ax, row, seen[solved], color=ink, middle=middle, height=14)
         place = 1.15 * budget * np.linspace(1, 1.3, len(seen))[: (~solved).sum()]
         ax.plot(place, np.full(len(place), row), "x", color=figures.COLOURS["f"])
-    ax.set_yticks(range(len(group)), [arm.arm for arm in group])
+    ax.set_yticks(range(len(group)), group)
     ax.set(xscale="log", ylim=(len(group) - 0.4, -0.6))
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))

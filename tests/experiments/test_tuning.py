@@ -80,7 +80,7 @@ def test_reported_runs_are_others_than_those_that_picked_the_rate():
     arm = Plan((ARM, other), 3).arms(rows)["penny", "toss", 1]
     assert [spec.seed for spec in arm.specs] == [0, 1, 2]
     assert {spec.lr for spec in arm.specs} == {arm.lr} == {0.03}
-    assert arm.rates == RATES[2:8]
+    assert arm.rates == FIRST
     del rows[arm.specs[1]]
     assert set(Plan((ARM, other), 3).arms(rows)) == {("groat", "toss", 1)}
 
