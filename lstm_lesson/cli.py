@@ -49,20 +49,22 @@ LEAST = 1e-3  # what counts as a difference; rounding is some 1e-8
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command with the arguments given, or the process's own; return its exit code."""
-    args = _parser().parse_args(argv)
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file may have any name
+    parser = _parser()
     try:
+        args = parser.parse_args(argv)
+        parser = args.parser
         return args.run(args)
     except KeyboardInterrupt:
-        print(f"{args.parser.prog}: interrupted", file=sys.stderr)
+        print(f"{parser.prog}: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # who was reading, `head` for one, has had enough
         _flush()
         return 2
     except (ImportError, OSError, ValueError) as error:  # no PyTorch, a full disk, a wrong argument
         _flush()
-        args.parser.error(" ".join(str(error).split()))
+        parser.error(" ".join(str(error).split()))
 
 
 def _flush() -> None:
@@ -74,6 +76,10 @@ def _flush() -> None:
 
 
 class _Parser(argparse.ArgumentParser):
+    def _print_message(self, message, file=None):
+        """Print at once, so that a help which couldn't be written doesn't look like one."""
+        print(message, end="", file=file or sys.stderr, flush=True)
+
     def error(self, message):
         """Say what is wrong on one line."""
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")

@@ -310,7 +310,10 @@ def test_a_file_that_is_replaced_keeps_its_rights(case):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-@pytest.mark.parametrize("arguments", [["case", "check", "case.json"], ["experiments", "list"]])
+@pytest.mark.parametrize("arguments", [
+    ["case", "check", "case.json"], ["experiments", "list"], ["--help"], ["case", "--help"],
+    ["--version"],
+])  # fmt: skip
 def test_a_full_disk_is_one_line(case, arguments):
     with open("/dev/full", "w") as full:
         os.makedirs("results", exist_ok=True)

@@ -88,15 +88,29 @@ def _list(args) -> int:
     return 0
 
 
+def _with_runs(experiments: dict, which: dict) -> list:
+    """Return the experiments that have runs of this choice; raise ValueError if none has."""
+    found, reasons = [], []
+    for one in experiments.values():
+        try:
+            one.chosen(**which)
+            found.append(one)
+        except ValueError as error:
+            reasons.append(error)
+    if not found:
+        raise reasons[0]
+    return found
+
+
 def _run(args) -> int:
     from lstm_lesson.experiments.specs import EXPERIMENTS, experiment
     from lstm_lesson.experiments.sweep import sweep
 
-    chosen = EXPERIMENTS.values() if args.name == "all" else [experiment(args.name)]
+    which = {"seeds": args.seeds, "only": args.only, "short": args.short}
+    chosen = [experiment(args.name)] if args.name != "all" else _with_runs(EXPERIMENTS, which)
     for one in chosen:
         how = {"jobs": args.jobs, "scheduler": args.scheduler, "progress": not args.quiet}
-        how |= {"seeds": args.seeds, "only": args.only, "short": args.short}
-        count = sweep(one, args.folder, **how)
+        count = sweep(one, args.folder, **how, **which)
         print(f"{one.store(args.folder).path}: {count} runs added", flush=True)
     return 0
 

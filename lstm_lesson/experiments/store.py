@@ -75,13 +75,12 @@ class Store:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         return FileLock(self.path.with_suffix(".lock"), blocking=False)
 
-    def append(self, spec, outcome, seconds: float) -> None:
-        """Add one finished run; the caller holds the lock.
+    def append(self, spec, outcome, machine: Machine) -> None:
+        """Add one finished run, with what it ran on; the caller holds the lock.
 
         Raises ValueError if it couldn't be read back, or if the last line of a file has no end and
         isn't the beginning of one row: nothing is written or cut off then.
         """
-        machine = Machine(round(seconds, 2), *_here())
         rows = [(self.machines_path, machine), (self.path, outcome)]
         lines = [_row(spec, values) for _, values in rows]
         for (path, values), line in zip(rows, lines, strict=True):
@@ -222,9 +221,13 @@ def _parse(kind: type, text: str):
     return kind(text)
 
 
+def here(seconds: float) -> Machine:
+    """Return this process's machine, as that of a run which took so many seconds."""
+    return Machine(round(seconds, 2), *_here())
+
+
 @functools.cache
 def _here() -> tuple[str, ...]:
-    """Return what this machine is, as the fields of `Machine` after the first."""
     root = Path(__file__).parents[1]  # the package: a run is made by all of it
     commit = _git(root, "rev-parse", "--short=10", "HEAD")
     if commit and _git(root, "status", "--porcelain", "."):
@@ -252,4 +255,4 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-__all__ = ["Machine", "Store", "Timeout"]
+__all__ = ["Machine", "Store", "Timeout", "here"]

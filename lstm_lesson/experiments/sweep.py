@@ -15,7 +15,7 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from lstm_lesson.engine.arguments import check_size
-from lstm_lesson.experiments.store import Store, Timeout
+from lstm_lesson.experiments.store import Machine, Store, Timeout, here
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 # Without one, too, Dask's scheduler answers requests: at any port, for another may hold its own.
@@ -62,15 +62,29 @@ class Experiment(NamedTuple):
         if seeds:
             specs = [spec for spec in specs if spec.seed in seeds]
         for condition in only:
-            field, equals, value = condition.partition("=")
-            if not equals or field not in known:
+            if not condition.partition("=")[1] or condition.partition("=")[0] not in known:
                 names = ", ".join(known)
                 raise ValueError(f"only: expected field=value of {names}; got {condition!r}")
-            specs = [spec for spec in specs if str(getattr(spec, field)) == value]
+        for condition in only:
+            field, _, value = condition.partition("=")
+            there = dict.fromkeys(getattr(spec, field) for spec in specs)
+            meant = {each for each in there if value == str(each) or _same(value, each)}
+            if specs and not meant:
+                values = ", ".join(map(str, there)) + (", the long lags left out" if short else "")
+                raise ValueError(f"{self.name}: no run has {condition}; {field} is {values}")
+            specs = [spec for spec in specs if getattr(spec, field) in meant]
         if not specs:
             wanted = f"seeds {sorted(seeds)} and {[*only, *(['a short lag'] if short else [])]}"
             raise ValueError(f"{self.name}: no run has {wanted}")
         return specs
+
+
+def _same(text: str, value) -> bool:
+    """Tell whether a number was written in another way: ``1e-2`` for 0.01."""
+    try:
+        return not isinstance(value, str | bool) and float(text) == value
+    except ValueError:
+        return False
 
 
 def rows_of_the_book() -> Path:
@@ -130,17 +144,17 @@ def sweep(
 
 
 def timed(run: Callable, spec) -> tuple:
-    """Return the outcome of a run and its seconds.
+    """Return the outcome of a run and the machine that it ran on, which may be a cluster's.
 
-    They are seconds of the processor, which other work on the machine hardly stretches.
+    Its seconds are those of the processor, which other work on the machine hardly stretches.
     """
     start = time.process_time()
     outcome = run(spec)
-    return outcome, time.process_time() - start
+    return outcome, here(time.process_time() - start)
 
 
 def _results(run: Callable, specs: list, jobs: int, scheduler: str | None) -> Iterator[tuple]:
-    """Run specs in other processes; yield each, as it is done, with its outcome and seconds."""
+    """Run specs in other processes; yield each, as it is done, with its outcome and machine."""
     if not specs:
         return
     try:
@@ -154,11 +168,22 @@ def _results(run: Callable, specs: list, jobs: int, scheduler: str | None) -> It
         futures = {client.submit(timed, run, spec, pure=False): spec for spec in specs}
         for future in distributed.as_completed(futures):
             try:
-                yield futures[future], *future.result()
+                outcome, machine = future.result()
+                _check_alike(machine)
+                yield futures[future], outcome, machine
             except distributed.KilledWorker as error:
                 raise ChildProcessError(
                     "a run ended its process again and again; is there enough memory?"
                 ) from error
+
+
+def _check_alike(machine: Machine) -> None:
+    """Raise ValueError if a worker computes by other code than this process: rows don't mix."""
+    ours = here(0)
+    for name in ("numpy", "torch", "commit"):
+        theirs = getattr(machine, name).partition("+")[0], getattr(ours, name).partition("+")[0]
+        if all(theirs) and theirs[0] != theirs[1]:
+            raise ValueError(f"a worker has {name} {theirs[0]}, and here it is {theirs[1]}")
 
 
 @contextlib.contextmanager

@@ -38,7 +38,7 @@ def test_long_lags_can_be_left_out(tmp_path, capsys, monkeypatch):
     assert line.split()[3:5] == ["0.80", "0.30"]
     assert cli.main(["experiments", "run", "coins", "--short", "--quiet", *folder]) == 0
     assert list(coins(tmp_path).rows()) == short
-    with pytest.raises(ValueError, match=r"no run has seeds .* short lag"):
+    with pytest.raises(ValueError, match="no run has T=10; T is 9, the long lags left out"):
         both.chosen(only=["T=10"], short=True)
 
 
@@ -57,3 +57,17 @@ def test_a_folder_that_is_not_there_is_named(tmp_path, capsys, command):
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert f"there is no folder {tmp_path / 'typo'}; see" in err
+
+
+@pytest.mark.slow
+def test_a_choice_that_some_experiments_lack_passes_them_over(tmp_path, capsys, monkeypatch):
+    others = tuple(spec._replace(arm="die") for spec in COINS.specs)
+    both = {"dice": COINS._replace(name="dice", specs=others), "coins": COINS}
+    monkeypatch.setattr("lstm_lesson.experiments.specs.EXPERIMENTS", both)
+    base = ["experiments", "run", "all", "--quiet", "--folder", str(tmp_path), "--seeds", "0"]
+    assert cli.main([*base, "--only", "arm=penny"]) == 0
+    assert not [*tmp_path.glob("dice*")]
+    assert len(coins(tmp_path).rows()) == 1
+    with pytest.raises(SystemExit):
+        cli.main([*base, "--only", "arm=pound"])
+    assert "no run has arm=pound; arm is die" in capsys.readouterr().err

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from lstm_lesson.experiments.specs import EXPERIMENTS
-from lstm_lesson.experiments.store import Store
+from lstm_lesson.experiments.store import Store, here
 
 ROOT = Path(__file__).parents[2]
 LINES = 12
@@ -124,7 +124,7 @@ def lost(store: Store, damaged: bytes, before: dict[bytes, tuple]) -> list[str]:
             wrong.append("a finished line is no row")
     spec, outcome = next(iter(before.values()))
     try:
-        store.append(spec._replace(arm="another"), outcome, 1.0)
+        store.append(spec._replace(arm="another"), outcome, here(1.0))
     except ValueError as error:
         if "has no end, and isn't the beginning" not in str(error):
             wrong.append(f"not appended for another reason: {error}")

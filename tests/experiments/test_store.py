@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lstm_lesson.experiments import store as store_module
+from lstm_lesson.experiments.store import here
 from lstm_lesson.experiments.sweep import sweep
 
 ROWS = 6
@@ -24,7 +25,7 @@ def filled(folder, rows=ROWS):
     folder.mkdir()
     store = coins(folder)
     for spec in COINS.specs[:rows]:
-        store.append(spec, fell(spec), 1.0)
+        store.append(spec, fell(spec), here(1.0))
     return store
 
 
@@ -48,7 +49,7 @@ def test_what_is_appended_is_read_back(tmp_path):
     rows = {spec: fell(spec)._replace(value=value) for spec, value in
             zip(COINS.specs, (0.1, 1e-300, float("inf"), -1 / 3), strict=False)}  # fmt: skip
     for spec, outcome in rows.items():
-        store.append(spec, outcome, 1.234)
+        store.append(spec, outcome, here(1.234))
     assert store.rows() == rows
     machine = store.machines()[COINS.specs[0]]
     assert (machine.seconds, machine.numpy) == (1.23, np.__version__)
@@ -69,7 +70,7 @@ def test_any_text_comes_back_or_is_refused_before_anything_is_written(
     before = store.path.read_bytes(), store.machines_path.read_bytes()
     outcome = Fell(value, True, note)
     try:
-        store.append(COINS.specs[1], outcome, 1.0)
+        store.append(COINS.specs[1], outcome, here(1.0))
     except ValueError as error:
         assert "can't be stored as a row: Toss(" in str(error)
         assert "\n" in note or len(note) > 131_072 or not note.isprintable()
@@ -89,7 +90,7 @@ def test_a_half_row_is_dropped_and_the_next_one_takes_its_place(tmp_path, whole,
         path.write_bytes(data[: len(data) - cut])
     assert list(store.rows()) == list(COINS.specs[: ROWS - 1])
     spec = COINS.specs[ROWS - 1]
-    store.append(spec, fell(spec), 1.0)
+    store.append(spec, fell(spec), here(1.0))
     assert store.path.read_bytes() == whole[0]
 
 
@@ -97,7 +98,7 @@ def test_the_zeros_of_a_disk_that_lost_its_power_are_half_a_row(tmp_path, whole)
     store = coins(tmp_path)
     store.path.write_bytes(whole[0] + b"penny,toss,1,0" + bytes(500))
     assert len(store.rows()) == ROWS
-    store.append(COINS.specs[ROWS], fell(COINS.specs[ROWS]), 1.0)
+    store.append(COINS.specs[ROWS], fell(COINS.specs[ROWS]), here(1.0))
     assert store.path.read_bytes().startswith(whole[0])
     assert len(store.rows()) == ROWS + 1
 
@@ -120,7 +121,7 @@ def survives(store, damaged: bytes) -> None:
         assert len(rows) >= ROWS - (damaged != finished)  # all but one that is unfinished
     spec = COINS.specs[ROWS]._replace(arm="another")
     try:
-        store.append(spec, fell(spec), 1.0)
+        store.append(spec, fell(spec), here(1.0))
     except ValueError as error:
         assert ": has no end, and isn't the beginning of a row: " in str(error)
         assert store.path.read_bytes() == damaged
@@ -219,7 +220,7 @@ def test_lines_that_end_as_on_windows_are_read_and_put_right(tmp_path, whole):
 def test_a_file_without_a_single_line_end_is_kept(tmp_path, whole, end):
     store = filled(tmp_path / "rows")
     store.path.write_bytes(whole[0].replace(b"\n", end))
-    for call in (store.rows, lambda: store.append(COINS.specs[9], fell(COINS.specs[9]), 1.0)):
+    for call in (store.rows, lambda: store.append(COINS.specs[9], fell(COINS.specs[9]), here(1.0))):
         with pytest.raises(ValueError, match="line 1: has no end, and isn't the beginning of"):
             call()
     assert store.path.read_bytes() == whole[0].replace(b"\n", end)
@@ -231,7 +232,7 @@ def test_a_file_without_a_single_line_end_is_kept(tmp_path, whole, end):
 def test_rows_are_put_in_the_order_of_the_specification(tmp_path):
     store = coins(tmp_path)
     for seed in (2, 0, 1):
-        store.append(COINS.specs[seed], fell(COINS.specs[seed]), 1.0)
+        store.append(COINS.specs[seed], fell(COINS.specs[seed]), here(1.0))
     store.tidy(COINS.specs)
     assert list(store.rows()) == list(store.machines()) == list(COINS.specs[:3])
     assert {path.suffix for path in tmp_path.iterdir()} == {".csv"}
@@ -241,7 +242,7 @@ def test_of_a_run_that_was_made_again_the_last_machine_counts(tmp_path):
     """Its writer was killed between the two files, or its row was taken out to be made again."""
     store = filled(tmp_path / "rows", 2)
     rows = store.path.read_bytes()
-    store.append(COINS.specs[1], fell(COINS.specs[1]), 5.0)
+    store.append(COINS.specs[1], fell(COINS.specs[1]), here(5.0))
     store.path.write_bytes(rows)
     assert store.machines()[COINS.specs[1]].seconds == 5.0
     store.tidy(COINS.specs)
@@ -272,7 +273,7 @@ def test_a_row_says_if_any_file_of_the_package_had_changed(tmp_path, monkeypatch
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "Begin"]):
         subprocess.run([*git, *command], check=True)
     monkeypatch.setattr(store_module, "__file__", str(tmp_path / "lstm_lesson/experiments/x.py"))
-    here = store_module._here.__wrapped__
-    assert len(here()[-1]) == 10
+    found = store_module._here.__wrapped__
+    assert len(found()[-1]) == 10
     (tmp_path / "lstm_lesson/engine/loop.py").write_text("changed")
-    assert here()[-1].endswith("+")
+    assert found()[-1].endswith("+")

@@ -14,6 +14,7 @@ import pytest
 from coins import COINS, bad_toss, coins, fatal_toss, fell, threads, toss
 
 from lstm_lesson.experiments import sweep as module
+from lstm_lesson.experiments.store import here
 from lstm_lesson.experiments.sweep import NO_DASHBOARD, rows_of_the_book, sweep
 
 
@@ -106,7 +107,7 @@ def test_a_sweep_leaves_the_environment_as_it_was_and_gives_workers_one_thread(t
 def test_a_sweep_killed_before_it_could_put_its_rows_in_order_is_put_right(undisturbed, tmp_path):
     store = coins(tmp_path)
     for spec in reversed(COINS.specs):
-        store.append(spec, toss(spec), 1.0)
+        store.append(spec, toss(spec), here(1.0))
     assert sweep(COINS, tmp_path) == 0
     assert store.path.read_bytes() == undisturbed.path.read_bytes()
     assert list(store.machines()) == list(COINS.specs)
@@ -151,7 +152,7 @@ def test_two_writers_at_once_are_refused(tmp_path):
         ((99,), (), "no run has seeds"),
         ((), ("colour=red",), "expected field=value"),
         ((), ("seed",), "expected field=value"),
-        ((), ("arm=pound",), "no run has"),
+        ((), ("arm=pound",), "coins: no run has arm=pound; arm is penny"),
         ((99,), ("nonsense",), "only: expected field=value"),
         ((), ("arm=pound", "colour=red"), "only: expected field=value"),
     ],
@@ -202,3 +203,32 @@ def test_the_rows_of_the_book_come_along_or_are_missed_in_one_sentence(tmp_path,
         (folder / "coins.machines.csv").touch()
         assert rows_of_the_book() == folder
         assert COINS.store().path.parent == folder
+
+
+def test_a_number_of_a_choice_can_be_written_in_any_way():
+    of = COINS.specs[0]
+    for written in ("1e-1", "0.10", ".1"):
+        assert of in COINS.chosen(only=[f"lr={written}"])
+    with pytest.raises(ValueError, match=r"no run has lr=0\.3; lr is 0\.1"):
+        COINS.chosen(only=["lr=0.3"])
+
+
+@pytest.mark.slow
+def test_a_row_names_the_machine_of_the_worker(tmp_path, monkeypatch):
+    ours = here(0)._replace(processor="where the rows are written")
+    monkeypatch.setattr(module, "here", lambda _: ours)
+    assert sweep(COINS, tmp_path, seeds=[0]) == 1
+    (machine,) = coins(tmp_path).machines().values()
+    assert machine.processor == here(0).processor != ours.processor
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("field", ["numpy", "torch", "commit"])
+def test_a_worker_with_other_code_is_refused(tmp_path, monkeypatch, field):
+    ours = here(0)._replace(**{field: "another"})
+    if not getattr(here(0), field):
+        pytest.skip("this is no checkout")
+    monkeypatch.setattr(module, "here", lambda _: ours)
+    with pytest.raises(ValueError, match=f"a worker has {field} .*, and here it is another"):
+        sweep(COINS, tmp_path, seeds=[0])
+    assert not coins(tmp_path).rows()
