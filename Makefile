@@ -8,6 +8,8 @@
 #   make plots    the pictures of plots/, drawn again
 #   make count    lines of code by room, and the budgets
 #   make bench    speed against PyTorch, kept in results/
+#   make pdf      the whole book on paper, by Chromium or Chrome (elsewhere: make pdf CHROMIUM=PATH)
+#   make epub     the whole book for a reading device; the pages then offer both
 #   make serve    the built pages on http://127.0.0.1:8000 (another port: make serve PORT=8080)
 #   make lab      the chapters in JupyterLab, as copies to read and to play with
 #   make release  the wheel, the sources, the kit and the printed book, in _build/release
@@ -23,6 +25,7 @@ PYTHON ?= python3
 PYTORCH_INDEX ?=
 PORT ?= 8000
 JOBS ?= 2
+CHROMIUM ?=
 
 VENV := .venv
 ifeq ($(OS),Windows_NT)
@@ -39,7 +42,7 @@ PACKED := $(BUILD)/.packed
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
-.PHONY: book test quick lint run plots count bench serve lab release links test-oldest \
+.PHONY: book test quick lint run plots count bench pdf epub serve lab release links test-oldest \
   test-newest clean FORCE
 
 # What runs here depends on this folder alone: no settings, kernels or packages of the user.
@@ -158,6 +161,21 @@ serve: $(BUILT) $(PACKED)
 	@echo "The book is at http://127.0.0.1:$(PORT) until you press Ctrl-C"
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory $(BUILD)/html
 
+# Files that the pages offer, as long as they are there: `book` makes neither.
+NAME := inside-the-lstm
+
+pdf: $(BUILT)
+	@echo "Printing the book, which takes a minute or more"
+	@CHROMIUM="$(CHROMIUM)" $(BIN)/python chapters/extensions/print_book.py \
+	  $(BUILD)/html $(BUILD)/html/$(NAME).pdf
+	@$(BIN)/python chapters/extensions/offer_files.py $(BUILD)/html
+
+epub: $(BUILT)
+	@rm -rf $(BUILD)/epub
+	@$(BIN)/jupyter-book build . -W -n --keep-going --builder custom --custom-builder epub
+	@cp $(BUILD)/epub/$(NAME).epub $(BUILD)/html
+	@$(BIN)/python chapters/extensions/offer_files.py $(BUILD)/html
+
 # What is there is yours, and stays as you left it, until `make clean`.
 lab: $(INSTALLED) $(BUILT)
 	@mkdir -p $(BUILD)/lab
@@ -165,6 +183,7 @@ lab: $(INSTALLED) $(BUILT)
 	  copy="$(BUILD)/lab/$${chapter##*/}"; [ -e "$$copy" ] || cp "$$chapter" "$$copy"; done
 	@$(BIN)/jupyter lab $(BUILD)/lab
 
+# The printed book is among it once `make pdf epub` has made it.
 release: $(BUILT) $(PACKED)
 	@rm -rf $(BUILD)/release
 	@mkdir -p $(BUILD)/release

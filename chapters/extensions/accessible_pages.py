@@ -1,13 +1,16 @@
 """Sphinx extension: repairs what a screen reader would stumble over in the pages' HTML.
 
 docutils gives each entry of the bibliography the role `doc-biblioentry`, which is deprecated, and
-not what a list may hold.
+not what a list may hold. sphinx-exercise gives the content of every exercise of a page one id.
 """
+
+import re
 
 
 def repair(app, pagename, templatename, context, doctree):
     if "body" in context:
-        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+        body = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+        context["body"] = re.sub(r'<section id="(?:exercise|solution)-content">', "<section>", body)
 
 
 def setup(app):

@@ -39,7 +39,9 @@ def number_titles(app, env):
 
 
 def number_found_titles(app):
-    """Let a search name chapters and exercises as their pages do."""
+    """Let a search name chapters and exercises as their pages do. An EPUB has no search."""
+    if app.builder.indexer is None:
+        return []
     for page, titles in app.builder.indexer._all_titles.items():
         exercises = app.env.toc_fignumbers.get(page, {}).get("exercise", {})
         for place, (title, anchor) in enumerate(titles):

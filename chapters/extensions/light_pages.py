@@ -5,6 +5,7 @@
 - A page's style sheets become one, without the rules for classes that no page and no script
   names, so that a phone asks once and for little.
 - Scripts wait until the page is read, but for the one that the pages' own lines need at once.
+- Of `_static` only what pages name stays, or what is named in that.
 - Pictures have their size written down, so that nothing jumps, and those after the first are
   loaded when the reader comes near.
 """
@@ -134,6 +135,21 @@ def write_icons(folder: Path, icons: set[int]) -> None:
     font.save(folder / "_static" / "icons.woff")
 
 
+def needed(folder: Path, static: Path) -> set[Path]:
+    """Return the files of `static` that pages in `folder` name, and what these name in turn."""
+    named: dict[str, set[Path]] = {}
+    for path in static.rglob("*.*"):
+        if path.suffix != ".map":
+            named.setdefault(path.name, set()).add(path)
+    kept, todo = set(), [path for path in folder.rglob("*.html") if static not in path.parents]
+    while todo:
+        text = todo.pop().read_text(encoding="utf-8")
+        for name in named.keys() & set(re.findall(r"[\w.-]+", text)):
+            todo += [path for path in named[name] - kept if path.suffix in (".css", ".js")]
+            kept |= named[name]
+    return kept
+
+
 def finish(app, exception):
     if exception or app.builder.name != "html":
         return
@@ -161,6 +177,8 @@ def finish(app, exception):
             path.write_text(lighter, encoding="utf-8")
     if styles.icons:
         write_icons(folder, styles.icons)
+    for path in {path for path in static.rglob("*") if path.is_file()} - needed(folder, static):
+        path.unlink()
 
 
 def setup(app):

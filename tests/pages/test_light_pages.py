@@ -44,3 +44,16 @@ def test_pictures_get_their_size_and_the_later_ones_wait(tmp_path):
         '<img width="6" height="4" src="a.png"><img width="6" height="4" loading="lazy" alt="b" '
         'src="a.png"><img src="none.png"><img src="c.svg">'
     )
+
+
+def test_of_static_files_those_stay_that_something_names(tmp_path):
+    static = tmp_path / "_static"
+    static.mkdir()
+    (tmp_path / "page.html").write_text('<link href="_static/a.css?v=1"><script src="b.js">')
+    (static / "a.css").write_text(
+        "p{background:url(fonts/c.woff)}/*# sourceMappingURL=a.css.map */"
+    )
+    for name in ("a.css.map", "b.js", "c.woff", "d.css", "e.html"):
+        (static / name).write_text("d.css" if name == "e.html" else "")
+    kept = light_pages.needed(tmp_path, static)
+    assert {path.name for path in kept} == {"a.css", "b.js", "c.woff"}
