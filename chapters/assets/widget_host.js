@@ -1,9 +1,9 @@
 // The host of the book's widgets on a built page, in place of Jupyter's whole widget manager.
 //
 // At each place of a widget myst-nb writes a script tag with its model_id. The states of a page's
-// widgets are in a file that this script's tag names, and that is asked for when the page has been
-// read: a network's weights are larger than the text. Until then the text of each widget stands in
-// its place. A widget of this book is a plain module (an anywidget: its text is the state's _esm)
+// widgets are in a file that this script's tag names, and that is asked for when the reader comes
+// near one: a network's weights are larger than the text. Until then the text of each widget stands
+// in its place. A widget of this book is a plain module (an anywidget: its text is the state's _esm)
 // that exports render({model, el}); its state never leaves the page. Added by
 // chapters/extensions/widget_pages.py, and only to pages that have a widget.
 (function () {
@@ -128,8 +128,10 @@
   }
 
   // A file of the site as a script, for a page that is read from a disk may fetch nothing.
+  let file = null;
   function start() {
-    const file = document.createElement("script");
+    if (file) return;
+    file = document.createElement("script");
     file.src = source;
     file.onload = () => {
       for (const view of document.querySelectorAll(VIEW))
@@ -138,6 +140,17 @@
     document.head.append(file);
   }
 
-  if (document.readyState === "complete") start();
-  else addEventListener("load", start);
+  // When the page has been read and a widget is near, or the address may name a state.
+  function wait() {
+    const near = new IntersectionObserver((seen) => seen.some((e) => e.isIntersecting) && start(), {
+      rootMargin: "1000px 0px",
+    });
+    for (const view of document.querySelectorAll(VIEW)) near.observe(view.parentElement);
+    const named = () => location.hash.includes(":") && start();
+    addEventListener("hashchange", named);
+    named();
+  }
+
+  if (document.readyState === "complete") wait();
+  else addEventListener("load", wait);
 })();

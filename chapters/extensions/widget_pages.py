@@ -2,7 +2,7 @@
 
 On a page with a widget, and only there, the host script of the book is loaded. The states of the
 widgets, which myst-nb writes into the page's head, go into a file of their own, which the host asks
-for when the page has been read. After each widget stands what it says as text, its trait `static`,
+for when the reader comes near. After each widget stands what it says as text, its trait `static`,
 for a browser that runs no script, and until then.
 """
 

@@ -283,6 +283,7 @@ function widget({ kind, label, checks, start = (first) => first, build }) {
     const notes = make("p", { class: "note", role: "status", id: `${kind}-note-${(made += 1)}` });
     function note(text, input) {
       notes.textContent = text;
+      notes.classList.toggle("wrong", Boolean(input));
       input?.removeAttribute("aria-describedby");
       if (text) input?.setAttribute("aria-describedby", notes.id);
     }

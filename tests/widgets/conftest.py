@@ -128,6 +128,8 @@ def widget(visit, page_with):
 
     def widget(kind, base=None, **options):
         tab, problems = visit(page_with(kind), base, **options)
+        # It is asked for when the reader comes near.
+        tab.locator(".widget-static").first.evaluate("e => e.scrollIntoView()")
         element = tab.locator(f'[data-widget^="{kind}-"] .lstm-widget').first
         element.wait_for()
         return element, problems

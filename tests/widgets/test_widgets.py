@@ -148,6 +148,22 @@ def test_text_stands_in_where_no_script_runs(chromium, address, page_with, kind)
 
 
 @pytest.mark.parametrize("kind", [kind.__name__ for kind in WIDGETS])
+def test_a_widget_is_asked_for_when_the_reader_comes_near(visit, page_with, base, kind):
+    asked = []
+    tab, problems = visit("genindex.html", base)
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.goto(f"{base or tab.url.rsplit('/', 1)[0]}/{page_with(kind)}")
+    text = tab.locator(".widget-static").first
+    tab.wait_for_timeout(300)
+    assert asked and not any("/_static/widgets/" in url for url in asked)
+    assert text.is_visible() and tab.locator(".lstm-widget").count() == 0
+    text.evaluate("e => e.scrollIntoView()")
+    tab.locator(".lstm-widget").wait_for()
+    assert any("/_static/widgets/" in url for url in asked) and not text.is_visible()
+    assert problems == []
+
+
+@pytest.mark.parametrize("kind", [kind.__name__ for kind in WIDGETS])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_widget_fits_a_small_phone_and_is_readable(widget, kind, scheme):
     size = {"width": 340, "height": 700}
