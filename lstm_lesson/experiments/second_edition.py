@@ -84,7 +84,7 @@ MARK_OR_SIGN = experiment(
     "second/mark_or_sign",
     "what lets a GRU recall the first of 50 values (chapter 15)",
     settings({"GRU": GRU}, _first_of(*RANGES[:2]), stop=True),
-    seeds=10,
+    seeds=30,
     minutes=4,
 )
 
