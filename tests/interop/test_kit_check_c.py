@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from lstm_lesson.interop.kit import check, files, mistakes, oracle
 from lstm_lesson.interop.kit.cases import CASES
 from lstm_lesson.interop.kit.files import KitError
 
+ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
 STRICT = ("-std=c11", "-pedantic", "-Wall", "-Wextra", "-Werror", "-D_DEFAULT_SOURCE", "-g")
 SAFE = ("-fsanitize=address,undefined", "-fno-sanitize-recover")
@@ -156,3 +158,27 @@ def test_mutated_results_get_the_verdict_that_python_gives(program, tmp_path, nu
     passed = {name for name, line in zip(said, lines, strict=True) if line == "PASS"}
     assert passed == {name for name, verdict in said.items() if verdict == "PASS"}
     assert 0 < len(passed) < number
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("unzip") is None, reason="needs unzip")
+def test_what_the_page_prints_ends_in_a_green_table(tmp_path):
+    """As a new reader has it: the page, the zip and a port in C, in an empty folder."""
+    page = (ROOT / "chapters" / "kit.md").read_text(encoding="utf-8")
+    (commands,) = re.findall(r"^```bash\n(.*?)^```", page, re.M | re.S)
+    for name in re.findall(r"<\.\./([\w./]+(?:kit\.zip|lstm\.c))>", page):
+        shutil.copy(ROOT / name, tmp_path)
+    done = subprocess.run(
+        ["sh", "-e", "-c", commands], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    first, *_, last = done.stdout.splitlines()
+    assert f"{first}\n" == files.CHECKSUM.read_text()
+    assert last.startswith(f"{len(CASES)} of {len(CASES)} pass, 0 fail, 0 unusable")
+    right, wrong = "enum { I, F, G, O };", "enum { F, I, G, O };"  # as the page suggests
+    assert right in page
+    source = (tmp_path / "lstm.c").read_text()
+    (tmp_path / "lstm.c").write_text(source.replace(right, wrong))
+    again = "; ".join(commands.splitlines()[3:])
+    done = subprocess.run(["sh", "-c", again], cwd=tmp_path, capture_output=True, timeout=120)
+    assert done.returncode == 1
