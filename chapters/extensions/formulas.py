@@ -11,8 +11,10 @@ a class here, since a style sheet has a shade of it for light pages and another 
 
 import functools
 import importlib.util
+import itertools
 import json
 import re
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from docutils import nodes
@@ -64,6 +66,7 @@ function styles() {
   return adaptor.textContent(MathJax.startup.output.styleSheet(MathJax.startup.document));
 }
 """
+MATHML = "http://www.w3.org/1998/Math/MathML"
 # The letters of gates and states, by the colour that figures and equations name them with.
 GATES = {
     "0072B2": "i",
@@ -110,7 +113,7 @@ class Typesetter:
     def mathml(self, tex: str, display: bool) -> str:
         """Return a formula as MathML; raise ValueError for TeX that is wrong."""
         text = self(tex, display, "mathml")
-        return re.sub(r' data-mjx-\w+="[^"]*"|<!--.*?-->|\n *', "", text)
+        return for_readers(re.sub(r' data-mjx-\w+="[^"]*"|<!--.*?-->|\n *', "", text))
 
     def styles(self) -> str:
         """Return the rules that the HTML of formulas needs, for all letters that there are."""
@@ -125,6 +128,24 @@ class Typesetter:
         if "error" in done:
             raise ValueError(done["error"])
         return done["html"]
+
+
+def for_readers(mathml: str) -> str:
+    """Return MathML with its colours as classes too, and with aligned columns.
+
+    Browsers, and reading systems made of them, pass over `columnalign`, and take it as a style.
+    """
+    ET.register_namespace("", MATHML)
+    root = ET.fromstring(mathml)
+    for element in root.iter():
+        letter = GATES.get(element.get("mathcolor", "").lstrip("#").upper())
+        if letter:
+            element.set("class", f"gate-{letter}")
+        for row in element.findall(f"{{{MATHML}}}mtr"):
+            sides = element.get("columnalign", "center").split()
+            for cell, side in zip(row, itertools.cycle(sides), strict=False):
+                cell.set("style", f"text-align: {side}; padding: 0.3em 0")
+    return ET.tostring(root, encoding="unicode")
 
 
 typesetter = Typesetter()

@@ -46,7 +46,18 @@ def test_an_e_book_gets_mathml_of_which_nothing_is_private_to_mathjax():
     assert soup.math["display"] == "block"
     assert soup.mstyle["mathcolor"] == "#D55E00"
     assert soup.get_text() == "ft⊙ct−1"
+    assert soup.mstyle["class"] == ["gate-f"]
     assert "data-" not in text and "\n" not in text
+
+
+def test_columns_of_an_e_book_are_aligned_for_readers_that_go_by_style():
+    soup = BeautifulSoup(
+        typesetter.mathml(r"\begin{aligned}a &= b\end{aligned}", True), "html.parser"
+    )
+    assert [cell["style"].split(";")[0] for cell in soup.select("mtd")] == [
+        "text-align: right",
+        "text-align: left",
+    ]
 
 
 @pytest.mark.parametrize(
