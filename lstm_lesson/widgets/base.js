@@ -110,14 +110,15 @@ function parse(text) {
 // ---- What a reader sets ----
 
 // One of several, side by side as buttons: one stop of the Tab key, and arrow keys between them.
-// Each option is [value, what is seen, {class, "aria-label"}].
+// Each option is [value, what is seen, {class, title, "aria-label"}].
 function choices(label, options, pick) {
   const name = `${label} ${Math.random()}`; // radio buttons of one name belong together
   const element = make("div", { class: "controls", role: "radiogroup", "aria-label": label });
-  const inputs = options.map(([value, seen, { class: look, ...more } = {}]) => {
+  const inputs = options.map(([value, seen, { class: look, title, ...more } = {}]) => {
     const radio = { type: "radio", name, value, onchange: () => pick(value), ...more };
     const input = make("input", radio);
-    element.append(make("label", { class: "pick" }, input, make("span", { class: look }, seen)));
+    const face = make("span", { class: look, title }, seen);
+    element.append(make("label", { class: "pick" }, input, face));
     return input;
   });
   const set = (value) => inputs.forEach((input) => (input.checked = input.value === value));

@@ -273,7 +273,7 @@ export default widget({
     const tabs = choices("Numbers to move", [
       ["x", make("i", {}, "x, h, c"), { "aria-label": INTO }],
       ...GATES.map((gate) => {
-        const named = { class: `gate-${gate}`, "aria-label": NAMES[gate] };
+        const named = { class: `gate-${gate}`, title: NAMES[gate], "aria-label": NAMES[gate] };
         return [gate, sub(gate, "t"), named];
       }),
     ], open);

@@ -32,6 +32,11 @@ def ready(tab, count=1):
     tab.wait_for_function(f"document.querySelectorAll('.lstm-widget .readout').length == {count}")
 
 
+def rests_at(tab, url: str):
+    """Wait until the address is this one."""
+    tab.wait_for_function("url => location.href === url", arg=url)
+
+
 def state_in(tab) -> dict:
     return {key: value for key, value in tab.evaluate("() => state").items() if key != "address"}
 
@@ -50,11 +55,12 @@ def test_any_state_comes_back_from_its_address(alone, kind):
         tab.evaluate(
             """other => {
                 for (const [key, value] of Object.entries(other)) model.set(key, value);
+                state.address = null;
                 model.save_changes();
             }""",
             other,
         )
-        tab.wait_for_timeout(RESTED)
+        tab.wait_for_function("() => state.address !== null")
         text = tab.evaluate("() => state.address")
         assert set(text) <= set("=;,.-_%") | set(map(chr, range(48, 58))) | {
             letter for letter in text if letter.isalpha() and letter.isascii()
@@ -71,8 +77,7 @@ def test_reload_and_back_keep_what_was_set(hosted):
     tab.goto(url)
     ready(tab)
     tab.get_by_role("button", name="Add b").click()
-    tab.wait_for_timeout(RESTED)
-    assert tab.url == f"{url}#{counter.model_id}:string=aabbb;step=5"
+    rests_at(tab, f"{url}#{counter.model_id}:string=aabbb;step=5")
     before = said(tab)
     assert before.startswith("Step 5 of 5")
     tab.reload()
@@ -87,8 +92,9 @@ def test_reload_and_back_keep_what_was_set(hosted):
     assert said(tab) == before
     # From the start, there is nothing to say.
     tab.get_by_role("button", name="Start again").click()
+    assert said(tab).startswith("Step 4 of 4")
     tab.wait_for_timeout(RESTED)
-    assert said(tab).startswith("Step 4 of 4") and tab.url == f"{url}#place"
+    assert tab.url == f"{url}#place"
     assert problems == []
 
 
@@ -102,7 +108,7 @@ def test_widgets_of_a_page_keep_out_of_each_others_way(hosted):
     first.get_by_role("radio", name="hidden state").check()
     assert tab.locator(".lstm-widget").nth(1).get_by_role("radio", name="cell state").is_checked()
     tab.get_by_label("lag, in steps, as a number").fill("7")
-    tab.wait_for_timeout(RESTED)
+    tab.wait_for_function("id => location.hash.includes(`${id}:lag=7`)", arg=third.model_id)
     parts = {f"{other.model_id}:step=1", f"{one.model_id}:what=h", f"{third.model_id}:lag=7"}
     assert set(tab.url.split("#")[1].split("&")) == parts
     tab.reload()
