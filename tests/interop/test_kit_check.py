@@ -254,3 +254,42 @@ def test_mutated_results_give_no_traceback_and_no_false_pass(tmp_path, seed):
                 right = expected[name].ravel()
                 assert np.abs(found[name] - right).max() <= 1e-12 * np.abs(right).max()
     assert min(verdicts.values()) > 0
+
+
+SMALL = (
+    "lstm-all-one", "lstm-one-step", "lstm-projection-one", "gru-all-one", "gru-empty", "rnn-plain",
+    "rnn-one-unit", "rnn-all-one", "rnn-lengths", "rnn-empty", "rnn-batch-first", "rnn-two-layers",
+    "rnn-reverse", "rnn-relu", "rnn-identity", "rnn-no-bias", "rnn-zero-state", "rnn-one-sequence",
+    "rnn-one-input", "rnn-one-bias",
+)  # fmt: skip
+
+
+@pytest.mark.slow
+def test_soak_of_the_command_on_four_hundred_mutated_files(tmp_path, capsys):
+    """Each has a verdict, the exit code is the worst one's, and what passes is right."""
+    files.write(tmp_path / "kit", files.make({id: CASES[id] for id in SMALL}))
+    right, expected, rng, seen = {}, {}, np.random.default_rng(0), set()
+    for id in SMALL:
+        given = oracle.draw(CASES[id])
+        solved = oracle.solve(CASES[id], given)
+        expected[id] = {name: solved[name] for name in oracle.required(CASES[id], given)}
+        write(tmp_path / "mine", id, expected[id])
+        right[id] = (tmp_path / "mine" / f"{id}.json").read_bytes()
+    for _ in range(20):
+        wrong = {id: mutated(text, rng) for id, text in right.items()}
+        for id, text in wrong.items():
+            (tmp_path / "mine" / f"{id}.json").write_bytes(text)
+        reports = ["--junit", tmp_path / "a.xml", "--tap", tmp_path / "a.tap"]
+        code, out = run(tmp_path / "kit", tmp_path / "mine", *reports, capsys=capsys)
+        said = dict(re.findall(r"^(\S+) +(PASS|FAIL|UNUSABLE)\b", out, re.M))
+        assert list(said) == list(SMALL)
+        assert code == max({"PASS": 0, "FAIL": 1, "UNUSABLE": 2}[each] for each in said.values())
+        ElementTree.parse(tmp_path / "a.xml")
+        seen |= set(said.values())
+        for id in (id for id in SMALL if said[id] == "PASS"):
+            found = json.loads(wrong[id].decode("utf-8-sig"))
+            bound = check.TOLERANCES[found.get("dtype", "float64")]
+            for name, a in expected[id].items():
+                gap = np.abs(np.ravel(found["results"][name]) - a.ravel()).max()
+                assert gap <= bound * (np.abs(a).max() or 1), (id, name)
+    assert seen == {"PASS", "FAIL", "UNUSABLE"}
