@@ -232,6 +232,7 @@ def print_page(page: Path, pdf: Path) -> None:
             browser(),
             "--headless",
             "--disable-gpu",
+            "--disable-dev-shm-usage",  # which is small in a container
             "--no-first-run",
             f"--user-data-dir={profile}",
             "--allow-file-access-from-files",

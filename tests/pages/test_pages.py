@@ -4,6 +4,7 @@ Without a built book, or without Chromium, these tests say so and are skipped; u
 """
 
 import functools
+import gzip
 import re
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
@@ -167,6 +168,17 @@ def test_page_works_alone(look, page, source):
     assert problems == []
     loaded = tab.evaluate("() => performance.getEntriesByType('resource').map(e => e.name)")
     assert not any("fa-solid" in name for name in loaded), "an icon that icons.woff lacks"
+
+
+def test_page_weighs_little(look, page, address):
+    tab, _ = look(viewport=WIDE)
+    loaded = tab.evaluate("() => performance.getEntriesByType('resource').map(e => e.name)")
+    names = {urlsplit(name).path for name in loaded if name.startswith(address)}
+    files = [page, *(HTML / unquote(name).lstrip("/") for name in names)]
+    weight = {path.name: len(gzip.compress(path.read_bytes())) for path in files if path.is_file()}
+    assert len(weight) > 5
+    most = 400_000 if parse(page).select(".widget-static") else 250_000
+    assert sum(weight.values()) <= most, sorted(weight.items(), key=lambda item: -item[1])[:6]
 
 
 def test_pictures_keep_their_shape(look):
