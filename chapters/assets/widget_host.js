@@ -3,8 +3,8 @@
 // At each place of a widget myst-nb writes a script tag with its model_id. The states of a page's
 // widgets are in a file that this script's tag names, and that is asked for when the reader comes
 // near one: a network's weights are larger than the text. Until then the text of each widget stands
-// in its place. A widget of this book is a plain module (an anywidget: its text is the state's _esm)
-// that exports render({model, el}); its state never leaves the page. Added by
+// in its place. A widget of this book is a plain module (an anywidget: its text is the state's
+// _esm) that exports render({model, el}); its state never leaves the page. Added by
 // chapters/extensions/widget_pages.py, and only to pages that have a widget.
 (function () {
   "use strict";
