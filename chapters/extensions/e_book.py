@@ -73,7 +73,10 @@ class EBook(Epub3Builder):
     """Sphinx's builder, which leaves out what a checker asks for."""
 
     def build_content(self):
-        """Write the list of files, in which one that has formulas says so."""
+        """Write the list of files: without the site's own, and a page with formulas says so."""
+        for path in Path(self.outdir, "_static").rglob("*"):
+            if path.is_file() and path.name not in (*SHEETS, Path(COVER).name):
+                path.unlink()
         for drawing in Path(self.outdir).glob("_images/*.svg"):
             drawing.write_text(unique(drawing.read_text(encoding="utf-8")), encoding="utf-8")
         super().build_content()
