@@ -26,6 +26,8 @@ USES = {
     "plots": "import lstm_lesson.figures.diagrams",
     "fast": "from lstm_lesson import LSTM; import numpy as np; LSTM(2, 3).forward("
             "np.zeros((4, 1, 2), np.float32)); import numba, scipy",
+    "onnx": "from lstm_lesson import LSTM, interop; "
+            "interop.from_onnx(interop.to_onnx_model(LSTM(2, 3)).SerializeToString())",
     "data": "from lstm_lesson.tasks import datasets as d; "
             "d.bible(), d.glucose(), d.sunspots(), d.digits(), d.mnist_1d()",
     "widgets": "from lstm_lesson.widgets import Counter, GatePlayground, GradientHighway, Reader",

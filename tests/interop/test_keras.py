@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -92,6 +93,22 @@ def test_a_keras_layer_is_made_of_ours(layer):
         np.testing.assert_allclose(theirs, part[0], rtol=0, atol=tolerance)
     for name, p in layer.parameters().items():
         np.testing.assert_array_equal(ours.parameters()[name], p)
+
+
+OF_KERAS_2 = json.loads(Path(__file__).parents[1].joinpath("data", "keras2.json").read_text())
+
+
+@pytest.mark.parametrize("case", OF_KERAS_2, ids=lambda case: case["name"])
+def test_a_layer_gives_what_keras_2_gave(case, version):
+    version(case["version"], "tf_keras")
+    case |= {name: np.array(case[name], np.float32) for name in ("x", "output")}
+    weights = [np.array(w, np.float32) for w in case["weights"]]
+    layer = layer_of(case["kind"], case["config"], weights, "tf_keras.src.layers")
+    assert_gives(from_keras(layer), case)
+    assert_gives(from_keras(weights, case["config"], version=2), case)
+    if "hard_sigmoid" in json.dumps(case["config"]):
+        with pytest.raises(AssertionError, match="Not equal to tolerance"):
+            assert_gives(from_keras(weights, case["config"], version=3), case)
 
 
 def test_keras_2_makes_no_layer(version):
