@@ -1,0 +1,81 @@
+"""How the pages look and lead: on a phone, in the dark, in the glossary and in a search."""
+
+import re
+
+import pytest
+from browser import HTML, PHONE, WIDE, need_book, unfold
+from bs4 import BeautifulSoup
+from test_pages import page  # noqa: F401
+
+SMALL = {"width": 320, "height": 640}
+
+
+@pytest.mark.parametrize("viewport", [PHONE, SMALL], ids=["390", "320"])
+def test_code_wraps_on_a_phone(look, viewport):
+    tab, _ = look(viewport=viewport, color_scheme="light")
+    unfold(tab)
+    wider = tab.evaluate(
+        """() => [...document.querySelectorAll("article .highlight pre, article .cell pre")]
+            .filter(e => e.clientWidth && e.scrollWidth > e.clientWidth + 1)
+            .map(e => e.textContent.slice(0, 80))"""
+    )
+    assert wider == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_reader_sees_the_drawing_for_the_page_and_loads_no_other(visit, scheme):
+    tab, problems = visit("chapters/07_start_it_well.html", viewport=WIDE, color_scheme=scheme)
+    shown = tab.locator("article figure img:visible")
+    shown.first.scroll_into_view_if_needed()
+    sources = [shown.nth(k).get_attribute("src") for k in range(shown.count())]
+    drawings = [source for source in sources if source.endswith(".svg")]
+    assert drawings
+    assert all(source.endswith("-dark.svg") == (scheme == "dark") for source in drawings)
+    loaded = tab.evaluate("() => performance.getEntriesByType('resource').map(e => e.name)")
+    lazy = {name for name in loaded if "/_images/" in name and name.endswith(".svg")}
+    dark = {name for name in lazy if name.endswith("-dark.svg")}
+    # The first picture of a page waits for nothing, so that its light twin is there in any case.
+    assert len(lazy - dark) <= 1 if scheme == "dark" else not dark
+    assert problems == []
+
+
+def test_letters_of_the_glossary_lead_to_its_terms_in_order():
+    need_book()
+    soup = BeautifulSoup((HTML / "chapters" / "glossary.html").read_text("utf-8"), "html.parser")
+    letters = {a.get_text(): a["href"][1:] for a in soup.select("ul.letters a")}
+    terms = {dt["id"]: dt.get_text().strip() for dt in soup.select("dl.glossary dt[id]")}
+    assert list(letters) == sorted({term[0].upper() for term in terms.values()})
+    assert all(terms[name][0].upper() == letter for letter, name in letters.items())
+
+
+def test_a_term_names_the_chapters_that_use_it_and_no_other():
+    need_book()
+    soup = BeautifulSoup((HTML / "chapters" / "glossary.html").read_text("utf-8"), "html.parser")
+    chapters = {
+        path.name: set(re.findall(r'href="glossary\.html#(term-[^"]+)"', path.read_text("utf-8")))
+        for path in (HTML / "chapters").glob("[0-9]*.html")
+    }
+    for term in soup.select("dl.glossary dt[id]"):
+        links = term.find_next("dd").select(".where-used a")
+        found = {name for name, terms in chapters.items() if term["id"] in terms}
+        assert {a["href"] for a in links} == found, term["id"]
+        assert all(int(a.get_text()) == int(a["href"][:2]) for a in links)
+
+
+def test_a_search_shows_prose(visit):
+    tab, problems = visit("search.html?q=vanishing", viewport=WIDE)
+    tab.locator("#search-results li p.context").first.wait_for()
+    tab.wait_for_timeout(500)
+    shown = " ".join(tab.locator("#search-results li p.context").all_inner_texts())
+    assert len(shown) > 200
+    assert not re.search(r"\\[(\[a-z]|import |print\(|\.shape", shown)
+    assert problems == []
+
+
+def test_the_lens_is_not_on_what_is_asked(visit):
+    tab, _ = visit("search.html?q=vanishing", viewport=PHONE)
+    form = tab.locator("form.bd-search:visible").first
+    field, lens = form.locator("input"), form.locator(".fa-magnifying-glass")
+    box, icon = field.bounding_box(), lens.bounding_box()
+    padding = float(field.evaluate("e => parseFloat(getComputedStyle(e).paddingLeft)"))
+    assert icon["x"] + icon["width"] <= box["x"] + padding
