@@ -71,10 +71,27 @@ def twins(text: str) -> tuple[str, str]:
     ET.register_namespace("xlink", "http://www.w3.org/1999/xlink")
     root = ET.fromstring(text)
     without_paper(root)
-    light = ET.tostring(root, encoding="unicode")
+    light = small(root)
     darken(root)
     root.set("fill", in_the_dark("#000000"))
-    return light, ET.tostring(root, encoding="unicode")
+    return light, small(root)
+
+
+def small(root: ET.Element) -> str:
+    """Return a drawing as text, without what only a person would read in it."""
+    text = re.sub(r">\s+<", "><", ET.tostring(root, encoding="unicode"))
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
+    return re.sub(r' d="([^"]*)"', lambda match: f' d="{shorter(match[1])}"', text)
+
+
+def shorter(path: str) -> str:
+    """Return the same path in fewer letters: after an M or an L, each pair is a line by itself."""
+    out, last = "", ""
+    for command, numbers in re.findall(r"([A-Za-z])([^A-Za-z]*)", path):
+        numbers = " ".join(numbers.split())
+        out += f" {numbers}" if command == "L" and last in ("M", "L") else command + numbers
+        last = command
+    return out
 
 
 def size(text: str) -> tuple[int, int]:

@@ -4,6 +4,9 @@
   font and its rules, the icons in use are kept.
 - A page's style sheets become one, without the rules for classes that no page and no script
   names, so that a phone asks once and for little.
+- What a search needs is loaded where one is made, and not on every page.
+- Files of the theme that no page names are deleted: maps for debuggers, the sheets that were
+  joined, icons and translations that are not in use.
 - Scripts wait until the page is read, but for the one that the pages' own lines need at once.
 - Of `_static` only what pages name stays, or what is named in that.
 - Pictures have their size written down, so that nothing jumps, and those after the first are
@@ -14,6 +17,7 @@ import hashlib
 import itertools
 import posixpath
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import tinycss2
@@ -23,6 +27,12 @@ from PIL import Image
 
 FONT = "_static/vendor/fontawesome/webfonts/fa-solid-900.ttf"
 ICON_SCRIPT = re.compile(r'\s*<script [^>]*src="[^"]*/fontawesome\.js[^"]*"></script>')
+SEARCH_SCRIPT = re.compile(
+    r'\s*<script [^>]*src="[^"]*(?:searchtools|language_data|searchindex)\.js[^"]*"></script>'
+)
+TABS_SCRIPT = re.compile(r'\s*<script [^>]*src="[^"]*design-tabs\.js[^"]*"></script>')
+OTHER_ICONS = re.compile(r"@font-face\s*\{[^}]*fa-(?:solid|regular|v4compat)[^}]*\}")
+BRANDS = re.compile(r"@font-face\s*\{[^}]*fa-brands[^}]*\}")
 AT_ONCE = re.compile(
     r"<script (?![^>]*(?:\bdefer\b|\basync\b|documentation_options))(?=[^>]*\bsrc=)"
 )
@@ -43,7 +53,12 @@ FACE = """
 
 def lighten(text: str) -> str:
     """Return the text of a page without the scripts that it does not need."""
-    return AT_ONCE.sub("<script defer ", ICON_SCRIPT.sub("", text))
+    text = ICON_SCRIPT.sub("", text)
+    if 'id="search-results"' not in text:
+        text = SEARCH_SCRIPT.sub("", text)
+    if "sd-tab-set" not in text:
+        text = TABS_SCRIPT.sub("", text)
+    return AT_ONCE.sub("<script defer ", text)
 
 
 def size_pictures(text: str, folder: Path) -> str:
@@ -116,9 +131,13 @@ class Styles:
         """Write `sheets` as one, unless that is done, and return the new file's name."""
         if sheets not in self.written:
             text = "\n".join(read_sheet(path, self.static) for path in sheets)
+            text = OTHER_ICONS.sub("", text)
+            if "fa-brands" not in self.words:
+                text = BRANDS.sub("", text)
             text = prune(tinycss2.parse_stylesheet(text, True, True), self.words)
             here = {code or f"{ord(letter):x}" for code, letter in ICON_VALUE.findall(text)}
             self.icons |= {int(code, 16) for code in here}
+            text = re.sub(r"/\*.*?\*/|(?<=[{;\n]) +", "", text, flags=re.S)
             text += FACE.format(ranges=", ".join(f"U+{code.upper()}" for code in sorted(here)))
             name = f"book-{hashlib.sha256(text.encode()).hexdigest()[:10]}.css"
             (self.static / name).write_text(text, encoding="utf-8")
@@ -175,6 +194,7 @@ def finish(app, exception):
             lighter = lighter[:place] + link + lighter[place:]
         if lighter != text:
             path.write_text(lighter, encoding="utf-8")
+            pages[path] = lighter
     if styles.icons:
         write_icons(folder, styles.icons)
     for path in {path for path in static.rglob("*") if path.is_file()} - needed(folder, static):

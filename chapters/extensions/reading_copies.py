@@ -198,7 +198,7 @@ def copy(notebook: dict, page: Page) -> dict:
             metadata["jupyter"] = FOLDED | ({"outputs_hidden": True} if solution else {})
         if source:
             lines = source.splitlines(keepends=True)
-            cells.append(cell | {"source": lines, "metadata": metadata})
+            cells.append(without_drawings(cell) | {"source": lines, "metadata": metadata})
         figure = metadata.get("mystnb", {}).get("figure", {})
         if figure.get("name") and not solution:
             caption = f"*{page.numbered(figure['name'])}. {page.prose(figure['caption'])}*"
@@ -209,6 +209,17 @@ def copy(notebook: dict, page: Page) -> dict:
     check = CHECK.format(needs=json.dumps(imported(notebook)))
     first = code("what-it-needs", check, {"jupyter": FOLDED})
     return notebook | {"cells": [cells[0], markdown("how-to-run", how), first, *cells[1:]]}
+
+
+def without_drawings(cell: dict) -> dict:
+    """Return a cell whose figures are bitmaps only: pages show the drawings, a copy is for work."""
+    if not cell.get("outputs"):
+        return cell
+    outputs = []
+    for output in cell["outputs"]:
+        data = {k: v for k, v in output.get("data", {}).items() if k != "image/svg+xml"}
+        outputs.append(output | {"data": data} if "data" in output else output)
+    return cell | {"outputs": outputs}
 
 
 def markdown(id: str, source: str) -> dict:
