@@ -5,8 +5,6 @@
 - A page's style sheets become one, without the rules for classes that no page and no script
   names, so that a phone asks once and for little.
 - What a search needs is loaded where one is made, and not on every page.
-- Files of the theme that no page names are deleted: maps for debuggers, the sheets that were
-  joined, icons and translations that are not in use.
 - Scripts wait until the page is read, but for the one that the pages' own lines need at once.
 - Of `_static` only what pages name stays, or what is named in that.
 - Pictures have their size written down, so that nothing jumps, and those after the first are
@@ -17,7 +15,6 @@ import hashlib
 import itertools
 import posixpath
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
 import tinycss2
@@ -194,7 +191,6 @@ def finish(app, exception):
             lighter = lighter[:place] + link + lighter[place:]
         if lighter != text:
             path.write_text(lighter, encoding="utf-8")
-            pages[path] = lighter
     if styles.icons:
         write_icons(folder, styles.icons)
     for path in {path for path in static.rglob("*") if path.is_file()} - needed(folder, static):
