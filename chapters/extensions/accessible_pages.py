@@ -1,11 +1,15 @@
 """Sphinx extension: repairs what a screen reader would stumble over in the pages' HTML.
 
-docutils gives each entry of the bibliography the role `doc-biblioentry`, which is deprecated, and
-not what a list may hold. sphinx-exercise gives the content of every exercise of a page one id.
+- docutils gives each entry of the bibliography the role `doc-biblioentry`, which is deprecated, and
+  not what a list may hold. sphinx-exercise gives the content of every exercise of a page one id.
+- An empty corner of a table is no header.
+- The theme names its search button otherwise than what it shows, and puts what leads back to the
+  top, and past the contents, outside of every region of the page.
+- A search shows formulas in TeX, and code, unless a script takes them out.
 """
 
 import re
-
+from pathlib import Path
 
 SEARCH = re.compile(
     r'(<button class="btn search-button-field[^>]*?) title="Search" aria-label="[^"]*"'
@@ -18,7 +22,30 @@ TOP = re.compile(r'<button [^>]*id="pst-back-to-top">.*?</button>', re.S)
 def repair_body(app, pagename, templatename, context, doctree):
     if "body" in context:
         body = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
-        context["body"] = re.sub(r'<section id="(?:exercise|solution)-content">', "<section>", body)
+        body = re.sub(r'<section id="(?:exercise|solution)-content">', "<section>", body)
+        context["body"] = re.sub(r'<th class="[^"]*">(?:<p></p>)?</th>', "<td></td>", body)
+    if pagename == "search":
+        app.add_js_file("search_plain.js", loading_method="defer", priority=900)
+
+
+def repair_frame(text: str) -> str:
+    """Return the text of a page with what the theme's templates lack."""
+    text = SEARCH.sub(r"\1", text)
+    text = text.replace(SIDEBAR, f'{SIDEBAR} role="region" aria-label="The book"', 1)
+    text = SKIP.sub(r'<nav id="pst-skip-link" aria-label="Skip"\1</nav>', text)
+    top = TOP.search(text)
+    if top and "</main>" in text:
+        text = text.replace(top[0], "", 1).replace("</main>", f"{top[0]}</main>", 1)
+    return text
+
+
+def finish(app, exception):
+    if exception or app.builder.name != "html":
+        return
+    for path in Path(app.outdir).rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        if '<div id="pst-skip-link"' in text:
+            path.write_text(repair_frame(text), encoding="utf-8")
 
 
 def setup(app):

@@ -57,3 +57,9 @@ def test_of_static_files_those_stay_that_something_names(tmp_path):
         (static / name).write_text("d.css" if name == "e.html" else "")
     kept = light_pages.needed(tmp_path, static)
     assert {path.name for path in kept} == {"a.css", "b.js", "c.woff"}
+
+
+def test_what_a_search_needs_is_loaded_where_one_is_made():
+    script = '<script defer src="../_static/searchtools.js"></script>'
+    assert light_pages.lighten(f"<p></p>{script}") == "<p></p>"
+    assert script in light_pages.lighten(f'<div id="search-results"></div>{script}')
