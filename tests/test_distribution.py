@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from test_repository import ROOT, tracked
 
+from lstm_lesson import __version__
+
 FIXED = {"SOURCE_DATE_EPOCH": "1580601600"}
 
 
@@ -45,7 +47,7 @@ def test_the_source_archive_has_what_the_repository_has(unpacked):
 def test_the_wheel_has_the_package_its_rows_and_nothing_else(built):
     with zipfile.ZipFile(built[0]) as wheel:
         names = {name for name in wheel.namelist() if ".dist-info/" not in name}
-        meta = message_from_bytes(wheel.read("lstm_lesson-0.2.0.dist-info/METADATA"))
+        meta = message_from_bytes(wheel.read(f"lstm_lesson-{__version__}.dist-info/METADATA"))
     files = {path.relative_to(ROOT).as_posix() for path in tracked()}
     expected = {name for name in files if name.startswith("lstm_lesson/")}
     expected |= {f"lstm_lesson/{name}" for name in files if name.startswith("results/")}

@@ -1,7 +1,9 @@
 """What the repository promises around the package: commands, versions, references, tidiness."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
 from importlib import metadata
 from pathlib import Path
@@ -9,6 +11,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from lstm_lesson import __version__
 
 ROOT = Path(__file__).parents[1]
 
@@ -81,6 +85,19 @@ def test_the_makefile_names_every_target_at_its_top_and_builds_no_file_of_that_n
     assert set(phony.split()) == targets | {"FORCE"}
 
 
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+def test_what_make_runs_depends_on_the_folder_alone():
+    """Not on the locale, the home, the packages and the settings of who runs it."""
+    make = ["make", "--eval", "surroundings: ; @env", "surroundings"]
+    env = os.environ | {"LC_ALL": "C", "PYTHONPATH": "elsewhere", "MPLBACKEND": "none"}
+    done = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, env=env)
+    found = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    assert found["PYTHONUTF8"] == found["PYTHONNOUSERSITE"] == "1"
+    assert {"PYTHONPATH", "MPLBACKEND"}.isdisjoint(found)
+    for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "MPLCONFIGDIR"):
+        assert found[name].startswith(f"{ROOT}/.venv/")
+
+
 def test_ci_runs_every_check():
     assert {"make lint", "make test", "make book"} <= set(read(".ci/run").splitlines())
     assert (ROOT / ".ci/run").stat().st_mode & 0o111, ".ci/run is not executable"
@@ -109,6 +126,10 @@ def test_readme_gives_the_commands_of_make():
 
 
 # ---- Versions ----
+
+
+def test_whoever_cites_the_book_cites_this_version():
+    assert f"version: {__version__}\n" in read("CITATION.cff")
 
 
 @pytest.mark.pins
