@@ -48,7 +48,6 @@ MAKEFLAGS += --no-print-directory
 # What runs here depends on this folder alone: no settings, kernels or packages of the user.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS JUPYTER_PATH MPLBACKEND
 export PYTHONNOUSERSITE := 1
-# Where this folder's name has an accent and the locale is C, Python couldn't read its own .pth.
 export PYTHONUTF8 := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export IPYTHONDIR := $(CURDIR)/$(VENV)/ipython
