@@ -176,6 +176,9 @@ def code_violations(cells) -> list[str]:
     counts = [cell.get("execution_count") for cell in code]
     if counts != list(range(1, len(code) + 1)):
         found.append(f"execution counts are not 1..{len(code)}: {counts}")
+    for cell, count in zip(code, counts, strict=True):
+        if any(output.get("execution_count", count) != count for output in cell["outputs"]):
+            found.append(f"execution counts: an output of In [{count}] has another")
     if not any(cell["outputs"] for cell in code):
         found.append("stripped: no cell has an output")
     for cell in code:
@@ -431,6 +434,12 @@ BREAKS = {
     ),
     "not run in order": (lambda nb: nb["cells"][4].update(execution_count=9), "execution counts"),
     "not run": (lambda nb: nb["cells"][4].update(execution_count=None), "execution counts"),
+    "output of another run": (
+        lambda nb: nb["cells"][4]["outputs"].append(
+            {"output_type": "execute_result", "execution_count": 9, "data": {}}
+        ),
+        "has another",
+    ),
     "all stripped": (
         lambda nb: [c.update(outputs=[]) for c in nb["cells"] if c["cell_type"] == "code"],
         "stripped",
