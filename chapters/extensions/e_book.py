@@ -15,6 +15,7 @@ from sphinx.builders.epub3 import Epub3Builder
 
 SHEETS = ("pygments.css", "epub.css", "e_book.css")
 COVER = "_static/cover.png"
+KEPT = (*SHEETS, "cover.png", "file.png")  # the last is named by Sphinx's sheet for EPUBs
 CARD = "plots/social_card.png"
 # What stands on pages for scripts and for the browser's keyboard.
 SUMMARY = re.compile(
@@ -26,6 +27,7 @@ GONE = re.compile(r'<script\b.*?</script>|<svg [^>]*sd-octicon.*?</svg>| tabinde
 def describe(app, config):
     """Add what a file of settings can't say: the version, and a name that it alone has."""
     config.version = __version__
+    config.epub_contributor = config.author
     config.epub_cover = (COVER, "epub-cover.html")
     # Both, since Sphinx takes the one for the other in the older table of contents.
     config.epub_uid = config.epub_identifier = f"{config.epub_basename}-{__version__}"
@@ -75,7 +77,7 @@ class EBook(Epub3Builder):
     def build_content(self):
         """Write the list of files: without the site's own, and a page with formulas says so."""
         for path in Path(self.outdir, "_static").rglob("*"):
-            if path.is_file() and path.name not in (*SHEETS, Path(COVER).name):
+            if path.is_file() and path.name not in KEPT:
                 path.unlink()
         for drawing in Path(self.outdir).glob("_images/*.svg"):
             drawing.write_text(unique(drawing.read_text(encoding="utf-8")), encoding="utf-8")
