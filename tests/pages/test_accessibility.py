@@ -25,6 +25,8 @@ def violations(tab) -> list:
         (rule["id"], node["target"], node["failureSummary"])
         for rule in found
         for node in rule["nodes"]
+        # axe takes a header that is a formula for empty, for it doesn't read MathML.
+        if not (rule["id"] == "empty-table-header" and "<math" in node["html"])
     ]
 
 
