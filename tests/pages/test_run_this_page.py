@@ -65,7 +65,7 @@ def test_any_jupyter_shows_the_prose_of_a_copy_whole(chapter):
     prose = re.sub(r"^```\w*\n.*?^```$", "", shown, flags=re.M | re.S)
     assert MYST.findall(prose) == []
     # As on the page, number for number: what is glued is set off there.
-    page = " ".join(article(chapter).get_text().split())
+    page = " ".join(article(chapter).get_text().replace("’", "'").split())
     for source in cells(chapter, "markdown"):
         for before in re.findall(r"([\w ]{8,}) ?\{glue:text\}`", source):
             after = re.search(re.escape(before) + r" ?(\S*\w)", shown)
