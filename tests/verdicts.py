@@ -78,18 +78,22 @@ def tails(a: list[float], b: list[float]) -> tuple[float, float] | None:
     for value, count in counts:
         rank[value] = 2 * seen + count  # twice the mean rank, less one
         seen += count
-    ways = Counter({(0, 0): 1})  # how many taken, and their sum
-    for value, count in counts:
-        new = Counter()
-        for (taken, total), number in ways.items():
-            for k in range(min(count, len(a) - taken) + 1):
-                new[taken + k, total + k * rank[value]] += number * math.comb(count, k)
-        ways = new
-    sums = {total: number for (taken, total), number in ways.items() if taken == len(a)}
+    # How many choices of so many runs have which sum: one large number for each, its digits in
+    # base 2**64 being the counts. Multiplying by a power of the base shifts all sums at once.
+    ways = [1] + [0] * len(a)
+    for value in [*a, *b]:
+        for taken in range(len(a), 0, -1):
+            ways[taken] += ways[taken - 1] << 64 * rank[value]
     got, of = sum(map(rank.get, a)), math.comb(seen, len(a))
-    return (
-        sum(n for s, n in sums.items() if s <= got) / of,
-        sum(n for s, n in sums.items() if s >= got) / of,
+    low, here = ways[-1] & ((1 << 64 * (got + 1)) - 1), ways[-1] >> 64 * got & (2**64 - 1)
+    below = digits_sum(low)
+    return below / of, (of - below + here) / of
+
+
+def digits_sum(number: int) -> int:
+    """Return the sum of the digits in base 2**64."""
+    return sum(
+        memoryview(number.to_bytes(-(-number.bit_length() // 64) * 8 or 8, "little")).cast("Q")
     )
 
 
