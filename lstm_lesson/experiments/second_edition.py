@@ -81,7 +81,7 @@ def _first_of(*ranges: tuple[float, float]) -> list[tuple[str, int]]:
 # Is it the mark, or the sign, that lets a GRU recall the first of fifty values? With and without a
 # mark, with both signs and with one, in a range of the same width.
 MARK_OR_SIGN = experiment(
-    "second/mark_or_sign",
+    "mark_or_sign",
     "what lets a GRU recall the first of 50 values (chapter 15)",
     settings({"GRU": GRU}, _first_of(*RANGES[:2]), stop=True),
     seeds=30,
