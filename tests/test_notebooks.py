@@ -215,8 +215,8 @@ def output_violations(cells) -> list[str]:
             if output["output_type"] == "error":
                 found.append(f"{where}: an error as output")
             data = output.get("data", {})
-            if "image/svg+xml" in data and "image/png" not in data:
-                found.append(f"{where}: an SVG picture without the PNG that tests compare")
+            if ("image/svg+xml" in data) != ("image/png" in data):
+                found.append(f"{where}: a picture needs an SVG, to show, and a PNG, to compare")
             if len(text(data.get("image/svg+xml", ""))) > MOST_OF_A_DRAWING:
                 found.append(f"{where}: a drawing of more than {MOST_OF_A_DRAWING:,} bytes")
         if any("image/png" in output.get("data", {}) for output in cell["outputs"]):
@@ -338,8 +338,9 @@ def stream(printed_text, name="stdout"):
     return {"output_type": "stream", "name": name, "text": printed_text}
 
 
-def picture(kind="image/png"):
-    return {"output_type": "display_data", "data": {kind: "aGk=", "text/plain": "<Figure>"}}
+def picture(*kinds):
+    data = dict.fromkeys(kinds or ("image/png", "image/svg+xml"), "aGk=")
+    return {"output_type": "display_data", "data": data | {"text/plain": "<Figure>"}}
 
 
 FIGURE = {"mystnb": {"image": {"alt": "A line."}, "figure": {"caption": "Up.", "name": "fig-up"}}}
@@ -475,7 +476,14 @@ BREAKS = {
         ),
         "an error",
     ),
-    "SVG alone": (lambda nb: nb["cells"][1].update(outputs=[picture("image/svg+xml")]), "PNG"),
+    "SVG alone": (
+        lambda nb: nb["cells"][1].update(outputs=[picture("image/svg+xml")]),
+        "a PNG, to compare",
+    ),
+    "PNG alone": (
+        lambda nb: nb["cells"][1].update(outputs=[picture("image/png")]),
+        "an SVG, to show",
+    ),
     "large drawing": (
         lambda nb: nb["cells"][1]["outputs"][0]["data"].update({"image/svg+xml": 300_000 * "M"}),
         "a drawing of more than",
