@@ -32,6 +32,7 @@ def beside_reference(
             band(ax, steps + width // 2, smooth[:, steps], color)
         ax.axhline(level, color="#333333", linestyle=":", linewidth=1)
         ax.set_yscale("log")
+        ax.minorticks_off()
         ax.set_title(title, weight="normal", size="medium")
     return axes
 
