@@ -116,7 +116,11 @@ def opener(chromium):
         tab = context.new_page()
         tab.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
         tab.on("pageerror", lambda error: problems.append(str(error)))
-        tab.on("requestfailed", lambda r: problems.append(f"failed: {r.url}"))
+        # One that was broken off, because the tab went to another page, has not failed.
+        tab.on(
+            "requestfailed",
+            lambda r: r.failure != "net::ERR_ABORTED" and problems.append(f"failed: {r.url}"),
+        )
         return tab, problems
 
     yield open_tab

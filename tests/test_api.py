@@ -92,6 +92,7 @@ op_type, attributes, W, R, B, _ = interop.to_onnx(layer)
 model = SequenceModel(LSTM(3, 5), Linear(5, 1), mean_squared_error, read="last")
 data = Batch(x.astype(np.float32), target=np.zeros((2, 1), np.float32))
 layer.save("mine.safetensors")
+arrays = interop.to_layout("flax", layer)
 """
 
 

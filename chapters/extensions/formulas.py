@@ -15,6 +15,7 @@ import itertools
 import json
 import re
 import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from docutils import nodes
@@ -97,7 +98,9 @@ class Typesetter:
         parts = {name: (MATHJAX / f"{name}.js").read_text(encoding="utf-8") for name in PARTS}
         v8.eval(f"const parts = {json.dumps(parts)}; {START}")
         v8.eval((MATHJAX / "startup.js").read_text(encoding="utf-8"))
-        v8.eval("MathJax.startup.promise.then(() => true)").get(timeout=60)
+        started = v8.eval("MathJax.startup.promise.then(() => true)")
+        with ThreadPoolExecutor(1) as pool:  # beside an event loop it can't be waited for
+            pool.submit(started.get, timeout=60).result()
         v8.eval(TYPESET)
         return v8
 
@@ -107,6 +110,8 @@ class Typesetter:
         html = COLOURED.sub(lambda m: f'class="gate-{GATES[m[1].upper()]}"', self(tex, display))
         if "<mjx-utext" in html:
             raise ValueError("it has a letter that MathJax's fonts lack")
+        if display:  # on a phone it may scroll, which has to be possible by keyboard
+            html = html.replace("<mjx-container ", '<mjx-container tabindex="0" ', 1)
         return re.sub(r' (?:mathcolor|data-mjx-\w+)="[^"]*"| unselectable="on"', "", html)
 
     @functools.cache  # noqa: B019

@@ -53,6 +53,8 @@ def configure(app, config):
 
 
 def add_tags(app, pagename, templatename, context, doctree):
+    if app.builder.name != "html":
+        return
     tags = context.get("metatags", "")
     if not app.config.html_baseurl:
         tags = NEEDS_ADDRESS.sub("", tags)
@@ -61,6 +63,8 @@ def add_tags(app, pagename, templatename, context, doctree):
 
 def lost_page(app):
     """Yield the page for wrong addresses: its links have to work from any of them."""
+    if app.builder.name != "html":
+        return
     names = {"start": app.config.root_doc, "glossary": "chapters/glossary", "search": "search"}
     links = {name: app.builder.get_target_uri(page) for name, page in names.items()}
     yield "404", {"title": "No page here", "body": LOST.format(**links)}, "page.html"

@@ -145,6 +145,7 @@ def damage(folder: Path, times: int, seed: int = 0) -> tuple[int, int]:
         name = run[n % len(run)]
         source = EXPERIMENTS[name].store()
         store = EXPERIMENTS[name].store(folder)
+        store.path.parent.mkdir(parents=True, exist_ok=True)
         for path in (store.path, store.machines_path):
             path.unlink(missing_ok=True)
         head, *lines = source.path.read_bytes().split(b"\n")[:-1]
