@@ -74,6 +74,7 @@ def finish(app, exception):
     if exception or app.builder.name != "html":
         return
     out, address = Path(app.outdir), app.config.html_baseurl
+    (out / "index.html").unlink(missing_ok=True)  # of an earlier build, with its style sheet's name
     lost = (out / "404.html").read_text(encoding="utf-8")
     root = urlsplit(address).path or "/"
     if "<base " not in lost:
