@@ -227,7 +227,9 @@ def write_fonts(folder: Path, unicodes: set[int]) -> None:
     for path in (MATHJAX / "output/chtml/fonts/woff-v2").glob("*.woff"):
         font = TTFont(path)
         if path.stem != "MathJax_Zero":
-            subsetter = Subsetter(Options(layout_features=[], notdef_outline=True))
+            options = Options(layout_features=[], notdef_outline=True)
+            options.drop_tables += ["FFTM"]  # dates of FontForge, of which it would warn
+            subsetter = Subsetter(options)
             subsetter.populate(unicodes=unicodes)
             subsetter.subset(font)
         font.save(folder / path.name)
