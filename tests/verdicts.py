@@ -130,7 +130,8 @@ def samples_of(entry: dict, rows: dict) -> list[list]:
         if entry["kind"] == "sooner":
             found.append([solved_at(row, least_of(key[1])) for row in runs])
         elif entry["kind"] == "lower":
-            found.append([float(row["test_loss"]) for row in runs])
+            times = entry.get("factor", 1) if side == "a" else 1
+            found.append([times * float(row["test_loss"]) for row in runs])
         elif entry["kind"] == "higher":
             found.append([-float(row[entry["field"]]) for row in runs])
         else:
@@ -143,10 +144,13 @@ def judge(page: dict[str, list[dict]], seed: int = 0) -> dict[tuple, dict]:
     stored, asked = {}, {}
     for claim, entries in page.items():
         for n, entry in enumerate(entries):
-            name = entry["experiment"]
-            if not name.startswith("second/"):
-                stored[name] = stored.get(name) or load(name)
-                asked[claim, n] = samples_of(entry, stored[name]), entry.get("share")
+            names = entry["experiment"]
+            names = [names] if isinstance(names, str) else names
+            if not any(name.startswith("second/") for name in names):
+                for name in names:
+                    stored[name] = stored.get(name) or load(name)
+                rows = {key: runs for name in names for key, runs in stored[name].items()}
+                asked[claim, n] = samples_of(entry, rows), entry.get("share")
     answers = {key: answer(*question) for key, question in asked.items()}
     order = sorted((key for key in answers if answers[key]), key=lambda key: answers[key][0])
     levels, going = {}, True

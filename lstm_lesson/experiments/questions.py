@@ -1,9 +1,10 @@
 """What is asked of the rows of the second edition: the claims of each page, as data.
 
 They stand in ``questions.json``, which like the rules is committed before the rows that answer it:
-page to claim to the questions of its conditions. A question names an experiment, two arms of it as
-[arm, task, T], and whether runs of the first are to come ``sooner``, ``lower`` by their test loss,
-or ``higher`` by another field; or one arm, at least a ``share`` of whose runs is to solve the task.
+page to claim to the questions of its conditions. A question names an experiment, or both if its
+arms are of two, two arms as [arm, task, T], and whether runs of the first are to come ``sooner``,
+``lower`` by their test loss, for which it may name a ``factor``, or ``higher`` by another field; or
+one arm, at least a ``share`` of whose runs is to solve the task.
 """
 
 from __future__ import annotations
@@ -39,15 +40,18 @@ def claims(page: str, folder=None, made: bool = True) -> dict[str, Claim]:
     page, rows, asked = check_choice("page", page, QUESTIONS), {}, {}
     for claim, conditions in QUESTIONS[page].items():
         for one in conditions:
-            name = one["experiment"]
-            if made and name.startswith("second/"):
+            names = experiments_of(one)
+            if made and any(name.startswith("second/") for name in names):
                 continue
-            if name not in rows:
-                rows[name] = experiment(name).plan.arms(experiment(name).store(folder).rows())
+            for name in names:
+                if name not in rows:
+                    rows[name] = experiment(name).plan.arms(experiment(name).store(folder).rows())
+            known = {key: arm for name in names for key, arm in rows[name].items()}
             arms = tuple(tuple(one[side]) for side in "ab" if side in one)
-            if not rows[name].keys() >= {*arms}:
-                raise LookupError(f"{name}: rows are missing of {' or '.join(map(str, arms))}")
-            asked[claim, arms] = question(one, *(rows[name][arm] for arm in arms))
+            if not known.keys() >= {*arms}:
+                wanted = " or ".join(map(str, arms))
+                raise LookupError(f"{' and '.join(names)}: rows are missing of {wanted}")
+            asked[claim, arms] = question(one, *(known[arm] for arm in arms))
     found: dict[str, dict] = {claim: {} for claim, _ in asked}
     for (claim, arms), verdict in judge(asked).items():
         found[claim][arms] = verdict
@@ -55,6 +59,12 @@ def claims(page: str, folder=None, made: bool = True) -> dict[str, Claim]:
         claim: Claim(overall(v.word for v in verdicts.values()), verdicts)
         for claim, verdicts in found.items()
     }
+
+
+def experiments_of(one: dict) -> list[str]:
+    """Return the names of the experiments whose rows answer a question."""
+    name = one["experiment"]
+    return [name] if isinstance(name, str) else name
 
 
 def question(one: dict, a: Arm, b: Arm | None = None) -> Sooner | Share:
@@ -66,7 +76,8 @@ def question(one: dict, a: Arm, b: Arm | None = None) -> Sooner | Share:
         return Sooner(*(tuple(-v for v in arm.values(one["field"]).tolist()) for arm in (a, b)))
     if kind == "lower":
         losses = (arm.values("test_loss").tolist() for arm in (a, b))
-        return Sooner(*(tuple(v if v < math.inf else math.inf for v in arm) for arm in losses))
+        sides = (tuple(v if v < math.inf else math.inf for v in arm) for arm in losses)
+        return Sooner(*sides, factor=one.get("factor", 1.0))
     first = a.specs[0].steps // CHECKS * a.specs[0].batch_size
     return Sooner(times(a), times(b), first=float(first))
 

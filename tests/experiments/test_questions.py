@@ -6,7 +6,7 @@ import pytest
 from test_runs import SMALL
 
 from lstm_lesson.experiments import questions
-from lstm_lesson.experiments.questions import QUESTIONS, claims, question, times
+from lstm_lesson.experiments.questions import QUESTIONS, claims, experiments_of, question, times
 from lstm_lesson.experiments.specs import EXPERIMENTS, experiment
 from lstm_lesson.experiments.statistics import Arm
 from lstm_lesson.experiments.trials import trial
@@ -15,14 +15,16 @@ EVERY = [one for page in QUESTIONS.values() for asked in page.values() for one i
 
 
 @pytest.mark.parametrize("one", EVERY)
-def test_a_question_is_about_two_arms_of_an_experiment(one):
-    settings = experiment(one["experiment"]).plan.settings
-    known = {(s.arm, s.task, s.T) for s in settings}
-    assert {tuple(one[side]) for side in "ab" if side in one} <= known
+def test_a_question_is_about_arms_of_the_experiments_that_it_names(one):
+    names = experiments_of(one)
+    settings = [s for name in names for s in experiment(name).plan.settings]
+    known = [(s.arm, s.task, s.T) for s in settings]
+    assert {tuple(one[side]) for side in "ab" if side in one} <= {*known}
+    assert len({*known}) == len(known)  # so that it is clear whose arm is meant
     assert one["a"] != one.get("b")
     assert ("b" in one) == (one["kind"] != "share")
     if one["kind"] == "higher":
-        assert one["field"] in experiment(one["experiment"]).outcome._fields
+        assert one["field"] in experiment(names[0]).outcome._fields
 
 
 def test_no_question_is_asked_twice_on_a_page():
@@ -50,7 +52,8 @@ def test_what_an_entry_asks():
     asked = question({"kind": "sooner"}, a, b)
     assert (asked.a, asked.b, asked.first) == ((math.inf, 80), (8, 16), 8)
     asked = question({"kind": "lower"}, a, b)
-    assert (asked.a, asked.b) == ((0.5, math.inf), (0.1, 0.2))
+    assert (asked.a, asked.b, asked.factor) == ((0.5, math.inf), (0.1, 0.2), 1)
+    assert question({"kind": "lower", "factor": 5}, a, b).factor == 5
     asked = question({"kind": "higher", "field": "score"}, arm(score=[0.2, 1.0]), arm(score=[0, 0]))
     assert asked.a == (-0.2, -1.0)
     assert question({"kind": "share", "share": 0.5}, a).samples == ((False, True),)
@@ -81,6 +84,10 @@ def test_a_page_is_judged_together_from_its_rows(tmp_path, monkeypatch):
     assert claims("99") == found
     monkeypatch.setitem(EXPERIMENTS, "second/other", Some())
     assert claims("99", made=False)["Being made."].word == "holds"
+    page["Of two."] = [entry | {"experiment": ["some", "second/other"]}]
+    assert claims("99") == found
+    page["Of two."] = [entry | {"experiment": ["some", "some"]}]
+    assert claims("99")["Of two."].word == "holds"
     del arms["RNN", "adding", 5]
     with pytest.raises(LookupError, match="some: rows are missing"):
         claims("99")
