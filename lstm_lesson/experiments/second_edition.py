@@ -98,28 +98,45 @@ OFFSETS = experiment(
     minutes=10,
 )
 
-# Every cell with the start that its literature recommends, and what that start consists of:
-# activation and recurrent matrix of the RNN varied apart, gates that start at 0 and at 1.
+# Every cell with the start that its literature recommends, at equal parameters and at equal size.
+LSTM_AGAINST_RNN = experiment(
+    "second/lstm_against_rnn",
+    "RNN, LSTM and GRU at equal size, and at equal parameters (chapter 14)",
+    settings(
+        {
+            "RNN, equal size": {"layer": "RNN"},
+            "GRU, equal size": {"layer": "GRU", "update_bias": 1.0},
+            "RNN": RNN,
+            "IRNN": IRNN,
+            "GRU": GRU,
+            "LSTM": LSTM,
+        },
+        [("sine", 30), ("recall", 25), ("adding", 20), ("adding", 60), ("marked_value", 50),
+         ("noisy_pattern", 80)],
+        stop=False,
+    ),
+    seeds=20,
+    minutes=35,
+)  # fmt: skip
+
+# What a start consists of: activation and recurrent matrix of the RNN varied apart, and gates that
+# start at 0. The arms that these are held against are those of `lstm_against_rnn`.
 FAIR_STARTS = experiment(
     "second/fair_starts",
     "RNN, LSTM and GRU with other initial values and ReLU (chapter 14)",
     settings(
         {
-            "RNN": RNN,
             "RNN, U = 1": RNN | {"recurrent_init": "identity"},
             "RNN, ReLU": RELU,
             "RNN, ReLU, U = 1": RELU | {"recurrent_init": "identity"},
-            "IRNN": IRNN,
-            "LSTM": LSTM,
             "LSTM, forget bias 0": LSTM | {"forget_bias": 0.0},
-            "GRU": GRU,
             "GRU, update bias 0": GRU | {"update_bias": 0.0},
         },
         [("recall", 25), ("marked_value", 50), ("adding", 20), ("adding", 60)],
         stop=False,
     ),
     seeds=20,
-    minutes=25,
+    minutes=20,
 )
 
 LONGER_THAN_TRAINED = experiment(
@@ -136,27 +153,6 @@ LONGER_THAN_TRAINED = experiment(
     minutes=20,
     run=lengths.run,
     outcome=lengths.Lengths,
-)  # fmt: skip
-
-# What `fair_starts` has at equal parameters is not run again here.
-_TASKS_OF_14 = [("sine", 30), ("recall", 25), ("adding", 20), ("adding", 60), ("marked_value", 50),
-                ("noisy_pattern", 80)]  # fmt: skip
-LSTM_AGAINST_RNN = experiment(
-    "second/lstm_against_rnn",
-    "RNN, LSTM and GRU at equal size, and at equal parameters (chapter 14)",
-    settings(
-        {"RNN, equal size": {"layer": "RNN"},
-         "GRU, equal size": {"layer": "GRU", "update_bias": 1.0}},
-        _TASKS_OF_14,
-        stop=False,
-    )
-    + settings(
-        {"RNN": RNN, "IRNN": IRNN, "GRU": GRU, "LSTM": LSTM},
-        [("sine", 30), ("noisy_pattern", 80)],
-        stop=False,
-    ),
-    seeds=20,
-    minutes=20,
 )  # fmt: skip
 
 START_IT_WELL = experiment(
@@ -226,5 +222,5 @@ STRETCH_THE_LAG = experiment(
     long_lag=100,
 )  # fmt: skip
 
-SECOND_EDITION = (MARK_OR_SIGN, LONGER_THAN_TRAINED, FAIR_STARTS, OFFSETS, LSTM_AGAINST_RNN,
+SECOND_EDITION = (MARK_OR_SIGN, LONGER_THAN_TRAINED, LSTM_AGAINST_RNN, FAIR_STARTS, OFFSETS,
                   START_IT_WELL, REMOVE_ONE_PIECE, STRETCH_THE_LAG)  # fmt: skip
