@@ -21,7 +21,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "lstm_lesson"
 CORE = ("engine", "training", "interop", "inspect")  # the small package; what else teaches with it
-BUDGETS = {("engine",): 1650, CORE: 5920, (): 10400}  # lines of code of these rooms; (): of all
+BUDGETS = {("engine",): 1650, CORE: 5920, (): 10500}  # lines of code of these rooms; (): of all
 
 Graph = dict[str, set[str]]
 

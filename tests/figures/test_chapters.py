@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lstm_lesson import figures
-from lstm_lesson.figures import ch01, ch02, ch03, ch05, ch06, ch08, ch09, ch12
+from lstm_lesson.figures import ch01, ch02, ch03, ch05, ch06, ch08, ch09, ch12, ch19
 
 
 def test_quantities_have_the_colour_and_the_name_of_their_quantity(ax, written):
@@ -181,3 +181,28 @@ def test_an_unrolled_net_has_a_box_a_step_with_its_numbers(ax, written):
     letters = ch01.unrolled_diagram(plt.subplots()[1])
     assert len(letters.patches) == 3
     assert "$h_3$" in written(letters)
+
+
+def test_text_is_broken_after_spaces_and_ends_of_lines():
+    rows, columns = ch19.places("In the\nbeginning God created", 9)
+    assert rows.tolist() == [0] * 7 + [1] * 9 + [2] * 5 + [3] * 7
+    assert columns.tolist() == [*range(7), *range(9), *range(5), *range(7)]
+
+
+def test_coloured_text_puts_each_letter_on_its_own_value(ax):
+    text, values = "God saw $1 [it]", np.linspace(-2, 1, 15)
+    assert ch19.coloured_text(ax, text, values, width=8) is ax
+    (image,) = ax.images
+    grid = np.ma.filled(image.get_array(), np.nan)
+    assert image.get_clim() == (-2, 2)
+    assert np.isfinite(grid).sum() == len(text)
+    written = {letter.get_position(): letter.get_text() for letter in ax.texts}
+    rows, columns = ch19.places(text, 8)
+    for character, value, row, column in zip(text, values, rows, columns, strict=True):
+        assert grid[row, column] == value
+        assert written.get((column, row), " ") == character
+    # Black letters are readable on every colour there is.
+    rgb = ch19.COLOURS(np.linspace(0, 1, 255))[:, :3]
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    luminance = linear @ [0.2126, 0.7152, 0.0722]
+    assert ((luminance + 0.05) / 0.05).min() > 4.5
