@@ -90,6 +90,12 @@ def test_the_first_symbols_get_what_their_few_predecessors_allow():
     np.testing.assert_allclose(found, [p("", "s"), p("s", "e"), p("se", "a")], rtol=1e-12)
 
 
+def test_what_was_never_seen_has_a_probability_even_if_nothing_was_seen_once():
+    model = KneserNey(np.array([0, 1] * 5), 1, 3)
+    each = [float(model.probabilities(np.array([n]))[0, 0]) for n in range(3)]
+    assert sum(each) == pytest.approx(1) and each[0] == each[1] > each[2] > 0
+
+
 def test_it_counts_what_it_stores():
     model = KneserNey(encode("abab".translate(str.maketrans("ab", "se"))), 2, len(ALPHABET))
     assert model.stored == 2 + 2  # se, es; s and e by variety

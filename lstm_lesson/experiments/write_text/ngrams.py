@@ -83,7 +83,8 @@ class KneserNey:
 
     def _table(self, keys: np.ndarray, counts: np.ndarray) -> Table:
         n1, n2, n3, n4 = (np.count_nonzero(counts == k) for k in (1, 2, 3, 4))
-        discounts = np.zeros(4)
+        # Half of one, if the counts are too few to tell, so that nothing unseen is impossible.
+        discounts = np.array([0, 0.5, 0.5, 0.5])
         if n1 and n2:
             y = n1 / (n1 + 2 * n2)
             discounts[1:] = 1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / max(n3, 1)
