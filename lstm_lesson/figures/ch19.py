@@ -12,7 +12,7 @@ COLOURS = ListedColormap(colormaps["RdBu_r"](np.linspace(0.2, 0.8, 255)))
 
 
 def coloured_text(
-    ax: Axes, text: str, values: np.ndarray, *, width: int = 50, label: str | None = None
+    ax: Axes, text: str, values: np.ndarray, *, width: int = 42, label: str | None = None
 ) -> Axes:
     """Draw a text, wrapped, each character on the colour of its value; return the axes.
 
@@ -32,13 +32,13 @@ def coloured_text(
     for n, (character, row, column) in enumerate(zip(text, rows, columns, strict=True)):
         if not character.isspace():
             ax.text(
-                column, row, character, family="DejaVu Sans Mono", size=7.5, color="black",
+                column, row, character, family="DejaVu Sans Mono", size=8.5, color="black",
                 ha="center", va="center_baseline", parse_math=False, gid=f"on-map-{n}",
             )  # fmt: skip
     ax.set_axis_off()
     if label is not None:
         bar = ax.figure.colorbar(image, ax=ax, fraction=0.03, pad=0.02)
-        bar.set_label(label, size=8)
+        bar.ax.set_title(label, size=9, loc="center", fontweight="normal")
         bar.ax.tick_params(labelsize=7.5)
         bar.outline.set_visible(False)
     return ax
