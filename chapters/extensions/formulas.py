@@ -16,6 +16,7 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from concurrent.futures import ThreadPoolExecutor
+from logging import getLogger
 from pathlib import Path
 
 from docutils import nodes
@@ -221,17 +222,24 @@ def signs(css: str, letters: set[str]) -> set[int]:
     return {ord(sign) for text in plain for sign in text}
 
 
+def keep_signs(font: TTFont, unicodes: set[int], **more) -> None:
+    """Take from a font all but these signs, without a word."""
+    # It tells of each table; and accessible-pygments has whatever any module tells printed.
+    getLogger("fontTools").setLevel("WARNING")
+    options = Options(layout_features=[], **more)
+    options.drop_tables += ["FFTM"]  # dates of FontForge, of which it would warn
+    subsetter = Subsetter(options)
+    subsetter.populate(unicodes=unicodes)
+    subsetter.subset(font)
+
+
 def write_fonts(folder: Path, unicodes: set[int]) -> None:
     """Write those of MathJax's fonts that have some of these signs, with these alone."""
     folder.mkdir(exist_ok=True)
     for path in (MATHJAX / "output/chtml/fonts/woff-v2").glob("*.woff"):
         font = TTFont(path)
         if path.stem != "MathJax_Zero":
-            options = Options(layout_features=[], notdef_outline=True)
-            options.drop_tables += ["FFTM"]  # dates of FontForge, of which it would warn
-            subsetter = Subsetter(options)
-            subsetter.populate(unicodes=unicodes)
-            subsetter.subset(font)
+            keep_signs(font, unicodes, notdef_outline=True)
         font.save(folder / path.name)
 
 

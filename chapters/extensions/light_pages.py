@@ -18,9 +18,10 @@ import re
 from pathlib import Path
 
 import tinycss2
-from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
 from PIL import Image
+
+from formulas import keep_signs
 
 FONT = "_static/vendor/fontawesome/webfonts/fa-solid-900.ttf"
 ICON_SCRIPT = re.compile(r'\s*<script [^>]*src="[^"]*/fontawesome\.js[^"]*"></script>')
@@ -144,9 +145,7 @@ class Styles:
 
 def write_icons(folder: Path, icons: set[int]) -> None:
     font = TTFont(folder / FONT)
-    subsetter = Subsetter(Options(layout_features=[], notdef_outline=False))
-    subsetter.populate(unicodes=icons)
-    subsetter.subset(font)
+    keep_signs(font, icons, notdef_outline=False)
     font.flavor = "woff"
     font.save(folder / "_static" / "icons.woff")
 
