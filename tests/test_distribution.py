@@ -1,11 +1,13 @@
 """The wheel and the source archive: what is in them, the same bytes anywhere, of use by itself."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
 from email import message_from_bytes
+from email.message import Message
 from pathlib import Path
 
 import pytest
@@ -16,10 +18,16 @@ from lstm_lesson import __version__
 FIXED = {"SOURCE_DATE_EPOCH": "1580601600"}
 
 
-def build(source: Path, target: Path) -> list[Path]:
+def build(source: Path, target: Path, **more: str) -> list[Path]:
     command = [sys.executable, "-m", "hatchling", "build", "-d", str(target)]
-    subprocess.run(command, cwd=source, check=True, capture_output=True, env=os.environ | FIXED)
+    env = {key: value for key, value in os.environ.items() if not key.startswith("BOOK_")}
+    subprocess.run(command, cwd=source, check=True, capture_output=True, env=env | FIXED | more)
     return sorted(target.iterdir())
+
+
+def metadata_of(wheel: Path) -> Message:
+    with zipfile.ZipFile(wheel) as archive:
+        return message_from_bytes(archive.read(f"lstm_lesson-{__version__}.dist-info/METADATA"))
 
 
 @pytest.fixture(scope="module")
@@ -47,15 +55,33 @@ def test_the_source_archive_has_what_the_repository_has(unpacked):
 def test_the_wheel_has_the_package_its_rows_and_nothing_else(built):
     with zipfile.ZipFile(built[0]) as wheel:
         names = {name for name in wheel.namelist() if ".dist-info/" not in name}
-        meta = message_from_bytes(wheel.read(f"lstm_lesson-{__version__}.dist-info/METADATA"))
     files = {path.relative_to(ROOT).as_posix() for path in tracked()}
     expected = {name for name in files if name.startswith("lstm_lesson/")}
     expected |= {f"lstm_lesson/{name}" for name in files if name.startswith("results/")}
     assert names == expected
     assert {"lstm_lesson/py.typed", "lstm_lesson/results/start_it_well.csv"} <= names
+    meta = metadata_of(built[0])
     assert meta["License-Expression"] == "MIT"
     assert "LICENSE" in meta["License-File"]
     assert "Typing :: Typed" in meta.get_all("Classifier")
+
+
+@pytest.mark.slow
+def test_the_wheel_names_the_addresses_of_the_pages_and_none_while_there_are_none(
+    built, unpacked, tmp_path
+):
+    config = (unpacked / "_config.yml").read_text(encoding="utf-8")
+    assert config.count('book_address: ""') == config.count('book_repository: ""') == 1
+    assert metadata_of(built[0])["Project-URL"] is None
+    again = tmp_path / "sources"
+    shutil.copytree(unpacked, again)
+    (again / "_config.yml").write_text(
+        config.replace('book_address: ""', "book_address: https://a.example/b/  # here"),
+        encoding="utf-8",
+    )
+    wheel, _ = build(again, tmp_path / "dist", BOOK_REPOSITORY="https://c.example/d")
+    found = metadata_of(wheel).get_all("Project-URL")
+    assert found == ["Homepage, https://a.example/b", "Repository, https://c.example/d"]
 
 
 @pytest.mark.slow
