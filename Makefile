@@ -85,7 +85,7 @@ $(FOR_PAGES): pyproject.toml constraints.txt
 	@"$(PYTHON)" -c 'import sys; v = sys.version_info; (3, 11) <= v < (3, 15) or sys.exit(\
 	  "%s is Python %d.%d; the book needs 3.11 to 3.14. Name another: " \
 	  "make PYTHON=python3.12 book" % (sys.executable, v[0], v[1]))'
-	@echo "Making the environment in $(VENV): what the pages need, about 0.4 GB"
+	@echo "Making the environment in $(VENV): what the pages need, about 0.5 GB"
 	@"$(PYTHON)" -m venv $(VENV)
 	@$(INSTALL) -e ".[pages]" $(LOG)
 	@touch $@
@@ -101,10 +101,11 @@ $(INSTALLED): $(FOR_PAGES) requirements.txt
 	@$(BIN)/python -c 'import matplotlib.font_manager'
 	@touch $@
 
-# Changes when a page is added or removed, which no file's own date tells.
+# Changes when a page is added or removed, or an address is given: no file's own date tells.
+SETTINGS := $(strip $(SOURCES) $(BOOK_ADDRESS) $(BOOK_REPOSITORY))
 $(BUILD)/.names: FORCE
 	@mkdir -p $(BUILD)
-	@[ "$(SOURCES)" = "$$(cat $@ 2>/dev/null)" ] || echo "$(SOURCES)" > $@
+	@[ "$(SETTINGS)" = "$$(cat $@ 2>/dev/null)" ] || echo "$(SETTINGS)" > $@
 
 # Sphinx reads edited chapters again, and the page of the package when its code has changed;
 # anything else is on every page (--all).

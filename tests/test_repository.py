@@ -98,6 +98,17 @@ def test_what_make_runs_depends_on_the_folder_alone():
         assert found[name].startswith(f"{ROOT}/.venv/")
 
 
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+def test_an_address_that_is_given_makes_the_pages_anew():
+    def settings(*more: str) -> str:
+        make = ["make", "--eval", "settings: ; @echo '$(SETTINGS)'", "settings", *more]
+        return subprocess.run(make, cwd=ROOT, capture_output=True, text=True).stdout
+
+    assert "_config.yml" in settings()
+    for name in ("BOOK_ADDRESS", "BOOK_REPOSITORY"):
+        assert "https://a.example" in settings(f"{name}=https://a.example")
+
+
 def test_ci_runs_every_check():
     assert {"make lint", "make test", "make book"} <= set(read(".ci/run").splitlines())
     assert (ROOT / ".ci/run").stat().st_mode & 0o111, ".ci/run is not executable"
