@@ -14,7 +14,7 @@ SOURCE = f"lstm_lesson-{__version__}.tar.gz"
 BOX = """
 <details class="run-this-page">
 <summary>Run this chapter on your machine</summary>
-<p>Save {files} in an empty folder. There, with Python 3.11 or later:</p>
+<p>Save {files} in an empty folder. There, with Python 3.11 to 3.14:</p>
 <pre tabindex="0">python3 -m venv .venv
 .venv/bin/pip install "{wanted}"
 .venv/bin/jupyter lab {name}</pre>
