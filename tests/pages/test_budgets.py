@@ -17,7 +17,7 @@ MORE = {
     "02_follow_a_gradient": 256 * 1024,
     "11_change_the_cell": 256 * 1024,
 }
-SITE = 20_000_000  # bytes of what a browser may ask for; not what is offered to be saved
+SITE = 22_000_000  # bytes of what a browser may ask for; not what is offered to be saved
 SAVED = ("_sources", "_downloads")
 PACKED = {".woff", ".woff2", ".png", ".jpg", ".zip"}
 
