@@ -91,19 +91,23 @@ logger = logging.getLogger(__name__)
 
 
 class Typesetter:
-    """MathJax in a V8 of its own, which starts with the first formula."""
+    """MathJax in a V8 of its own, which starts with the first formula.
+
+    V8 lives in a thread of its own, since it would wait for ever for an event loop that runs in
+    the thread of its caller, such as that of a browser under test.
+    """
 
     @functools.cached_property
-    def v8(self) -> MiniRacer:
-        v8 = MiniRacer()
+    def thread(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(1, initializer=self.start)
+
+    def start(self) -> None:
+        self.v8 = MiniRacer()
         parts = {name: (MATHJAX / f"{name}.js").read_text(encoding="utf-8") for name in PARTS}
-        v8.eval(f"const parts = {json.dumps(parts)}; {START}")
-        v8.eval((MATHJAX / "startup.js").read_text(encoding="utf-8"))
-        started = v8.eval("MathJax.startup.promise.then(() => true)")
-        with ThreadPoolExecutor(1) as pool:  # beside an event loop it can't be waited for
-            pool.submit(started.get, timeout=60).result()
-        v8.eval(TYPESET)
-        return v8
+        self.v8.eval(f"const parts = {json.dumps(parts)}; {START}")
+        self.v8.eval((MATHJAX / "startup.js").read_text(encoding="utf-8"))
+        self.v8.eval("MathJax.startup.promise.then(() => true)").get(timeout=60)
+        self.v8.eval(TYPESET)
 
     @functools.cache  # noqa: B019 (one lives as long as the build)
     def html(self, tex: str, display: bool) -> str:
@@ -123,14 +127,19 @@ class Typesetter:
 
     def styles(self) -> str:
         """Return the rules that the HTML of formulas needs, for all letters that there are."""
-        return self.v8.call("styles")
+        return self.call("styles")
 
     def close(self) -> None:
-        if "v8" in vars(self):
-            vars(self).pop("v8").close()
+        if "thread" in vars(self):
+            self.thread.submit(lambda: self.v8.close()).result()
+            vars(self).pop("thread").shutdown()
+
+    def call(self, *args):
+        """Call a function of JavaScript by its name, and return what it returns."""
+        return self.thread.submit(lambda: self.v8.call(*args)).result()
 
     def __call__(self, tex: str, display: bool, kind: str = "chtml") -> str:
-        done = self.v8.call(kind, tex, display)
+        done = self.call(kind, tex, display)
         if "error" in done:
             raise ValueError(done["error"])
         return done["html"]

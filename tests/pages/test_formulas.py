@@ -1,5 +1,6 @@
 """Formulas are typeset while the book is built: all, in their colours; wrong TeX is an error."""
 
+import asyncio
 import json
 import re
 import sys
@@ -33,6 +34,14 @@ def test_a_formula_has_its_gate_as_a_class_and_is_there_for_screen_readers():
     assert soup.select_one("mjx-math")["aria-hidden"] == "true"
     assert soup.select_one("mjx-assistive-mml math").get_text() == "ft⊙ct−1"
     assert "D55E00" not in str(soup)
+
+
+def test_an_event_loop_in_the_same_thread_does_not_stop_it():
+    async def start():
+        typesetter.close()
+        return typesetter.mathml("x_{loop}", False)
+
+    assert "<msub>" in asyncio.run(start())
 
 
 def test_the_colours_are_those_of_the_figures():
