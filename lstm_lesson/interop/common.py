@@ -7,6 +7,14 @@ import numpy as np
 from lstm_lesson.engine.recurrent import RecurrentLayer
 
 
+def kind_of(layer) -> str:
+    """Return "LSTM", "GRU" or "RNN"; raise TypeError for what is no such layer of this package."""
+    kind = type(layer).__name__
+    if kind not in ("LSTM", "GRU", "RNN") or not isinstance(layer, RecurrentLayer):
+        raise TypeError(f"layer: expected an lstm_lesson.LSTM, GRU or RNN, got {kind}")
+    return kind
+
+
 def check_lacking(layer: RecurrentLayer, library: str, allowed: tuple[str, ...]) -> None:
     """Raise ValueError if the layer has an option, not in `allowed`, that another library lacks."""
     for name, value in layer.given().items():

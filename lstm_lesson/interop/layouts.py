@@ -13,7 +13,7 @@ import numpy as np
 from lstm_lesson.engine.arguments import check_array, check_choice, check_number
 from lstm_lesson.engine.layers import GRU, LSTM, RNN
 from lstm_lesson.engine.recurrent import RecurrentLayer
-from lstm_lesson.interop.common import check_lacking, set_biases, two_biases
+from lstm_lesson.interop.common import check_lacking, kind_of, set_biases, two_biases
 from lstm_lesson.interop.layout_table import GATES, LAYOUTS, Layout
 
 KINDS = {"LSTM": LSTM, "GRU": GRU, "RNN": RNN}
@@ -99,9 +99,7 @@ def to_layout(
     TypeError, ValueError
         If it is no such layer, has several layers, or an option that the library lacks.
     """
-    kind = type(layer).__name__
-    if kind not in KINDS or not isinstance(layer, RecurrentLayer):
-        raise TypeError(f"layer: expected an LSTM, GRU or RNN, got {kind}")
+    kind = kind_of(layer)
     layout = _layout(library, kind)
     allowed = ["bias", "batch_first", "reverse", *layout.allows]
     allowed += ["peephole"] if layout.peepholes else []

@@ -16,7 +16,7 @@ from lstm_lesson.engine.arguments import check_array, check_choice
 from lstm_lesson.engine.layers import GRU, LSTM, RNN
 from lstm_lesson.engine.recurrent import RecurrentLayer
 from lstm_lesson.interop import onnx_activations, onnx_model
-from lstm_lesson.interop.common import check_lacking, set_biases, stacked, two_biases
+from lstm_lesson.interop.common import check_lacking, kind_of, set_biases, stacked, two_biases
 
 # Per operator: our class, and where each of our blocks of rows stands in the operator's order.
 _OPERATORS = {"LSTM": (LSTM, (0, 2, 3, 1)), "GRU": (GRU, (1, 0, 2)), "RNN": (RNN, (0,))}
@@ -152,7 +152,7 @@ def to_onnx(layer: RecurrentLayer) -> OnnxOperator:
         If it has several layers, of which `to_onnx_model` writes a model, or an option that the
         operator lacks.
     """
-    op_type = operator_of(layer)
+    op_type = kind_of(layer)
     roles = _ROLES[op_type]
     allowed = ("bias", "batch_first", "bidirectional", "reverse", *roles)
     allowed = (*allowed, "clip", "couple_input_forget", "peephole", "reset_after")
@@ -186,14 +186,6 @@ def to_onnx(layer: RecurrentLayer) -> OnnxOperator:
         for name in ("weight_ih", "weight_hh")
     )
     return OnnxOperator(op_type, attributes, W, R, B, P)
-
-
-def operator_of(layer) -> str:
-    """Return the name of the operator that a layer is; raise TypeError if it is none."""
-    op_type = type(layer).__name__
-    if op_type not in _ROLES or not isinstance(layer, RecurrentLayer):
-        raise TypeError(f"layer: expected an LSTM, GRU or RNN, got {op_type}")
-    return op_type
 
 
 def _reorder(rows: np.ndarray, order: tuple[int, ...]) -> np.ndarray:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from lstm_lesson.engine.recurrent import RecurrentLayer
-from lstm_lesson.interop.common import unstacked
-from lstm_lesson.interop.onnx import operator_of, to_onnx
+from lstm_lesson.interop.common import kind_of, unstacked
+from lstm_lesson.interop.onnx import to_onnx
 from lstm_lesson.interop.onnx_model import package
 
 _OPSET, _IR = 17, 8  # old enough for a runtime of 2022
@@ -34,7 +34,7 @@ def to_onnx_model(layer: RecurrentLayer, *, lengths: bool = False, state: bool =
     TypeError, ValueError
         As `to_onnx` does: if it is no such layer, or has an option that the operator lacks.
     """
-    parts = ["h", "c"] if operator_of(layer) == "LSTM" else ["h"]
+    parts = ["h", "c"] if kind_of(layer) == "LSTM" else ["h"]
     onnx = package()
     operators = [to_onnx(each) for each in unstacked(layer)]
     L, K, H = layer.num_layers, len(operators[0].W), layer.hidden_size

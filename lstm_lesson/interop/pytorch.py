@@ -16,7 +16,7 @@ import numpy as np
 from lstm_lesson.engine.arguments import check_array
 from lstm_lesson.engine.layers import GRU, LSTM, RNN
 from lstm_lesson.engine.recurrent import RecurrentLayer
-from lstm_lesson.interop.common import check_lacking, set_biases, two_biases
+from lstm_lesson.interop.common import check_lacking, kind_of, set_biases, two_biases
 from lstm_lesson.interop.state_dict import read_state_dict
 
 if TYPE_CHECKING:
@@ -164,9 +164,7 @@ def to_torch(layer: RecurrentLayer) -> torch.nn.LSTM | torch.nn.GRU | torch.nn.R
     """
     import torch
 
-    kind = type(layer).__name__
-    if kind not in _KINDS or not isinstance(layer, RecurrentLayer):
-        raise TypeError(f"layer: expected an lstm_lesson.LSTM, GRU or RNN, got {kind}")
+    kind = kind_of(layer)
     extra = _KINDS[kind][1]
     check_lacking(layer, "PyTorch", (*_SHARED, *extra))
     options = {name: getattr(layer, name) for name in (*_SHARED, *extra)}

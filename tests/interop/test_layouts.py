@@ -272,7 +272,7 @@ def test_what_a_library_lacks_is_refused():
     ]:
         with pytest.raises(ValueError, match=message):
             to_layout("flax", layer)
-    with pytest.raises(TypeError, match="expected an LSTM, GRU or RNN, got dict"):
+    with pytest.raises(TypeError, match=r"expected an lstm_lesson\.LSTM, GRU or RNN, got dict"):
         to_layout("flax", {})
     with pytest.raises(ValueError, match="forget_bias: the layer has no bias to take"):
         to_layout("tensorflow1", LSTM(3, 2, bias=False))

@@ -177,5 +177,5 @@ def test_other_cells_are_refused_by_name():
         to_onnx(LSTM(3, 4, cell_clip=1.0))
     with pytest.raises(ValueError, match="ONNX has no num_layers, got 2"):
         to_onnx(LSTM(3, 4, 2))
-    with pytest.raises(TypeError, match="expected an LSTM, GRU or RNN, got dict"):
+    with pytest.raises(TypeError, match=r"expected an lstm_lesson\.LSTM, GRU or RNN, got dict"):
         to_onnx({})

@@ -308,5 +308,5 @@ def test_a_model_leaves_out_dropout_and_what_the_operator_lacks_is_refused():
     with pytest.raises(ValueError, match="ONNX has no proj_size, got 2"):
         to_onnx_model(LSTM(3, 4, 2, proj_size=2))
     for other in ({}, GateRecurrentLSTM(3, 4)):
-        with pytest.raises(TypeError, match="expected an LSTM, GRU or RNN, got"):
+        with pytest.raises(TypeError, match=r"expected an lstm_lesson\.LSTM, GRU or RNN, got"):
             to_onnx_model(other)
