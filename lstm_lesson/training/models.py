@@ -147,7 +147,9 @@ class TorchModel(Model):
         def backward(d_y):
             d_y, trained = torch.tensor(np.ascontiguousarray(d_y)), self._trained()
             grads = torch.autograd.grad(y, trained.values(), d_y, materialize_grads=True)
-            return {name: g.numpy().copy() for name, g in zip(trained, grads, strict=True)}
+            named = zip(trained, grads, strict=True)
+            # In PyTorch 2.4 the zeros of an unused parameter want a gradient themselves.
+            return {name: g.detach().numpy().copy() for name, g in named}
 
         return y.detach().numpy().copy(), backward  # a copy, for `backward` may need y as it is
 
