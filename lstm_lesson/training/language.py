@@ -17,7 +17,7 @@ ALPHABET = "\n" + "".join(map(chr, range(32, 127)))  # V = 96
 def encode(text: str) -> np.ndarray:
     """Return the place of each character in `ALPHABET`, (T,); others count as question marks.
 
-    So do tabs and "\\r": a text that may have them goes through `plain` first.
+    So do tabs and "\\r", which `lstm_lesson.pretrained.characters.plain` replaces beforehand.
     """
     if not isinstance(text, str) or not text:
         raise ValueError(f"text: expected at least one character, got {text!r}")
