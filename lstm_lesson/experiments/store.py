@@ -19,6 +19,7 @@ from reprlib import repr as _short
 from typing import NamedTuple, get_type_hints
 
 from filelock import FileLock, Timeout
+from threadpoolctl import threadpool_info
 
 from lstm_lesson.engine.files import write_whole
 
@@ -27,7 +28,7 @@ class Machine(NamedTuple):
     """What a run ran on, and how long it took."""
 
     seconds: float
-    processor: str
+    processor: str  # its name, and the kernels that OpenBLAS chose, for their sums differ
     python: str
     numpy: str
     torch: str
@@ -246,6 +247,12 @@ def _git(folder: Path, *arguments: str) -> str:
 
 
 def _processor() -> str:
+    """Return the processor's name, and for which kind of it its products are computed."""
+    kernels = {library.get("architecture") for library in threadpool_info()} - {None}
+    return ", ".join([_model(), *sorted(kernels)])
+
+
+def _model() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):

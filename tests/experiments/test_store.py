@@ -44,6 +44,11 @@ def whole(tmp_path_factory):
     return store.path.read_bytes(), store.machines_path.read_bytes()
 
 
+def test_a_processor_is_named_with_the_kernels_that_add_on_it(monkeypatch):
+    monkeypatch.setattr(store_module, "threadpool_info", lambda: [{}, {"architecture": "Haswell"}])
+    assert store_module._processor() == f"{store_module._model()}, Haswell"
+
+
 def test_what_is_appended_is_read_back(tmp_path):
     store = coins(tmp_path)
     rows = {spec: fell(spec)._replace(value=value) for spec, value in
