@@ -150,7 +150,6 @@ plots: $(INSTALLED)
 	@$(BIN)/python -c 'from lstm_lesson.figures import cover; \
 	  from lstm_lesson.pretrained.characters import load; \
 	  cover.write_cover("plots", load().read(cover.LINE)[0].c)'
-	@$(BIN)/python tests/house.py draw plots
 
 count: $(INSTALLED)
 	@$(BIN)/python tests/house.py count

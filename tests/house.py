@@ -1,7 +1,7 @@
 """The package as a house: its rooms, who imports whom, how many lines of code; read from the tree.
 
     python tests/house.py count         lines of code by room, beside the budgets
-    python tests/house.py draw FOLDER   the picture that CONTRIBUTING shows, as house.png
+    python tests/house.py draw          writes the graph of the rooms into CONTRIBUTING.md
 
 A room is a folder of `lstm_lesson`, or a module that stands beside the folders. It stands a floor
 below the lowest room that imports it, so that no import goes up as long as there is no circle.
@@ -12,14 +12,15 @@ from __future__ import annotations
 import argparse
 import ast
 import io
-import textwrap
+import re
 import tokenize
 from collections.abc import Iterable, Mapping
 from graphlib import TopologicalSorter
-from itertools import combinations, pairwise
 from pathlib import Path
 
-PACKAGE = Path(__file__).parents[1] / "lstm_lesson"
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "lstm_lesson"
+GUIDE = ROOT / "CONTRIBUTING.md"
 CORE = ("engine", "training", "interop", "inspect")  # the small package; what else teaches with it
 BUDGETS = {("engine",): 1650, CORE: 5920, (): 10500}  # lines of code of these rooms; (): of all
 
@@ -151,134 +152,40 @@ def needed(graph: Mapping[str, set[str]]) -> Graph:
     }
 
 
-def description(graph: Mapping[str, set[str]]) -> str:
-    """Return in words what the picture shows, which the file carries: a line for each room."""
-    between = rooms(graph)
-    return "\n".join(
-        f"{name}, floor {floor}: {', '.join(contents(graph, name))}; "
-        f"imports {', '.join(sorted(between[name])) or 'no room'}"
-        for name, floor in sorted(floors(between).items(), key=lambda item: item[::-1])
-    )
-
-
-def contents(graph: Iterable[str], name: str) -> list[str]:
-    """Return the modules of a room, and the folders in it, each once."""
-    return sorted({module.split(".")[1] for module in graph if module.startswith(f"{name}.")})
-
-
-WIDTH, HEIGHT, RISE, GAP = 3.0, 1.25, 1.85, 0.45  # of a box, of a floor, and between two boxes
-
-
-def places(floor: Mapping[str, int], arrows: Graph) -> tuple[dict, list[list]]:
-    """Return where each room stands, and the rooms and gaps that each arrow leads through.
-
-    An arrow that goes down more than one floor leads through a gap on each floor between. Rooms and
-    gaps of a floor are put in the order that makes arrows short, and crossings few.
-    """
-    chains = [
-        [a, *((a, b, k) for k in range(floor[a] - 1, floor[b], -1)), b]
-        for a in sorted(arrows)
-        for b in sorted(arrows[a])
-    ]
-    stories = [
-        [name for name in sorted(floor) if floor[name] == k] for k in range(max(floor.values()) + 1)
-    ]
-    for chain in chains:
-        for gap in chain[1:-1]:
-            stories[gap[2]].append(gap)
-
-    def across(order):
-        sides = [WIDTH if isinstance(each, str) else 0.0 for each in order]
-        left = -(sum(sides) + GAP * (len(order) - 1)) / 2
-        return {
-            each: left + sum(sides[:n]) + n * GAP + sides[n] / 2 for n, each in enumerate(order)
-        }
-
-    def cost(orders):
-        x = {each: middle for order in orders for each, middle in across(order).items()}
-        steps = [pair for chain in chains for pair in pairwise(chain)]
-        crossed = sum(
-            (x[a] - x[c]) * (x[b] - x[d]) < 0
-            for (a, b), (c, d) in combinations(steps, 2)
-            if a in at[c] and b in at[d]
-        )
-        return 2 * crossed + sum(abs(x[a] - x[b]) for a, b in steps)
-
-    at = {each: set(story) for story in stories for each in story}
-    best = None
-    while best is None or cost(stories) < best:
-        best = cost(stories)
-        for k, story in enumerate(stories):
-            for each in tuple(story):  # to where it does best
-                rest = [other for other in stories[k] if other != each]
-                moved = ([*rest[:n], each, *rest[n:]] for n in range(len(story)))
-                orders = [[*stories[:k], order, *stories[k + 1 :]] for order in moved]
-                stories = min(orders, key=cost)
-    return {
-        each: (x, k * RISE) for k, order in enumerate(stories) for each, x in across(order).items()
-    }, chains
-
-
-def draw(graph: Mapping[str, set[str]], path: Path) -> None:
-    """Write the picture: a box a room with its modules, an arrow to each room that it imports."""
-    import matplotlib.pyplot as plt
-
-    from lstm_lesson.figures import use_style
-
-    with plt.style.context("default"):
-        use_style()
-        figure = picture(graph)
-        figure.savefig(path, metadata={"Software": None, "Description": description(graph)})
-        plt.close(figure)
-
-
-def picture(graph: Mapping[str, set[str]]):
-    """Return the figure of the house, in the style that is in use."""
-    import matplotlib.pyplot as plt
-    from matplotlib.patches import FancyBboxPatch
-
-    ink = "#444444"
-    between = rooms(graph)
+def drawn(between: Graph) -> str:
+    """Return the graph of the rooms as a block of Mermaid, which GitHub shows as a picture."""
     floor, arrows = floors(between), needed(between)
-    place, chains = places(floor, arrows)
-    half = max(abs(x) for x, _ in place.values()) + WIDTH / 2 + 0.1
-    top = RISE * max(floor.values()) + HEIGHT + 0.1
-    figure, ax = plt.subplots(figsize=(0.85 * 2 * half, 0.85 * (top + 0.5)))
-    for name in floor:
-        x, y = place[name]
-        style = {"boxstyle": "round,pad=0,rounding_size=0.12", "ec": ink, "lw": 1.2}
-        style["fc"] = "#E4E9ED" if name in CORE else "#FFFFFF"
-        ax.add_patch(FancyBboxPatch((x - WIDTH / 2, y), WIDTH, HEIGHT, zorder=2, **style))
-        inside = textwrap.fill(", ".join(contents(graph, name)), 34) or f"{name}.py"
-        ax.text(x, y + HEIGHT - 0.22, name, ha="center", va="center", weight="bold", size=11)
-        ax.text(x, y + HEIGHT / 2 - 0.18, inside, ha="center", va="center", size=7.5)
-    for chain in chains:
-        points = []
-        for (x0, y0), (x1, y1) in pairwise(place[each] for each in chain):
-            lean = min(0.3, max(-0.3, 0.1 * (x0 - x1))) * WIDTH  # apart where arrows meet at a box
-            start, end = (0 if points else lean), (0 if place[chain[-1]] != (x1, y1) else lean)
-            points += [(x0 - start, y0), (x1 + end, y1 + HEIGHT)]
-        ax.plot(*zip(*points[:-1], strict=True), color=ink, lw=1.3, zorder=1)
-        arrow = {"arrowstyle": "-|>", "color": ink, "lw": 1.3, "shrinkA": 0, "shrinkB": 0}
-        ax.annotate("", points[-1], points[-2], arrowprops=arrow, zorder=1)
-    every, drawn = (sum(map(len, each.values())) for each in (between, arrows))
-    note = (
-        f"{every} imports between rooms; the {every - drawn} that follow from others are left out"
+    names = sorted(between, key=lambda name: (-floor[name], name))
+    ends = [", ".join(name for name in names if floor[name] == k) for k in (0, max(floor.values()))]
+    return "\n".join(
+        [
+            "```mermaid",
+            "flowchart TD",
+            "    accTitle: Which room imports which",
+            f"    accDescr: {len(names)} rooms on {1 + max(floor.values())} floors, from {ends[0]} "
+            f"at the bottom to {ends[1]} on top",
+            *(f"    {name}{':::small' * (name in CORE)}" for name in names),
+            *(f"    {name} --> {other}" for name in names for other in sorted(arrows[name])),
+            "    classDef small stroke-width:4px",
+            "```\n",
+        ]
     )
-    ax.text(0, -0.3, note, ha="center", va="center", size=8, color=ink)
-    ax.set(xlim=(-half, half), ylim=(-0.5, top), aspect="equal")
-    ax.axis("off")
-    return figure
+
+
+def with_drawing(text: str, drawing: str) -> str:
+    """Return a text with this drawing in place of the one that it has."""
+    return re.sub(r"^```mermaid\n.*?^```\n", lambda _: drawing, text, flags=re.M | re.S)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("count", help="print the lines of code by room, and the budgets")
-    commands.add_parser("draw", help="write house.png").add_argument("folder", type=Path)
+    commands.add_parser("draw", help="write the graph of the rooms into CONTRIBUTING.md")
     args = parser.parse_args()
     if args.command == "draw":
-        draw(imports(), args.folder / "house.png")
+        text = GUIDE.read_text(encoding="utf-8")
+        GUIDE.write_text(with_drawing(text, drawn(rooms(imports()))), encoding="utf-8")
         return
     lines = count()
     floor = floors(rooms(imports()))

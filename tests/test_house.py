@@ -4,16 +4,12 @@ import re
 import sys
 import tomllib
 from graphlib import CycleError
-from pathlib import Path
 
 import house
-import matplotlib.pyplot as plt
-import numpy as np
 import pytest
 from packaging.requirements import Requirement
 
-ROOT = Path(__file__).parents[1]
-PICTURE = ROOT / "plots" / "house.png"
+ROOT = house.ROOT
 IMPORTS = house.imports()
 ROOMS = house.rooms(IMPORTS)
 
@@ -66,29 +62,18 @@ def test_the_tests_mirror_the_rooms():
     assert folders == built | {"pages"}
 
 
-def test_the_picture_shows_the_house_as_it_is(tmp_path):
-    """Run `make plots` if this fails."""
-    house.draw(IMPORTS, tmp_path / "house.png")
-    drawn, committed = plt.imread(tmp_path / "house.png"), plt.imread(PICTURE)
-    assert drawn.shape == committed.shape
-    # Another release of matplotlib or FreeType may move the edge of a letter by a pixel.
-    assert np.abs(drawn - committed).mean() < 0.01
-    said = [f"Description\0{house.description(IMPORTS)}".encode() in path.read_bytes()
-            for path in (tmp_path / "house.png", PICTURE)]  # fmt: skip
-    assert said == [True, True]
-
-
 # ---- What CONTRIBUTING says of it ----
 
-GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+GUIDE = house.GUIDE.read_text(encoding="utf-8")
 
 
-def test_the_guide_counts_the_rooms_and_says_what_lives_in_each():
-    alt = re.search(r"!\[(\d+) rooms on (\d+) floors;.*\]\(plots/house\.png\)", GUIDE)
-    assert [int(number) for number in alt.groups()] == [
-        len(ROOMS),
-        1 + max(house.floors(ROOMS).values()),
-    ]
+def test_the_guide_draws_the_house_as_it_is():
+    """Run `python tests/house.py draw` if this fails."""
+    assert house.drawn(ROOMS) in GUIDE
+    assert GUIDE.count("```mermaid\n") == 1
+
+
+def test_the_guide_says_what_lives_in_each_room():
     table = re.search(r"^\| room \|.*?\n\n", GUIDE, re.M | re.S)[0]
     assert sorted(re.findall(r"^\| `(\w+)` \|", table, re.M)) == sorted(ROOMS)
 
@@ -157,17 +142,14 @@ def test_an_arrow_that_follows_from_others_is_left_out():
     assert house.needed(graph) == {"a": {"b", "d"}, "b": {"c"}, "c": set(), "d": set()}
 
 
-def test_no_arrow_of_the_picture_passes_behind_a_room():
-    floor, arrows = house.floors(ROOMS), house.needed(ROOMS)
-    place, chains = house.places(floor, arrows)
-    assert {(chain[0], chain[-1]) for chain in chains} == {
-        (a, b) for a in arrows for b in arrows[a]
-    }
-    for chain in chains:
-        for gap in chain[1:-1]:
-            x, y = place[gap]
-            level = [name for name in floor if place[name][1] == y]
-            assert all(abs(x - place[name][0]) > house.WIDTH / 2 for name in level)
+def test_the_drawing_has_the_needed_arrows_and_takes_the_place_of_another():
+    rooms = {"top": {"middle", "engine"}, "middle": {"engine"}, "engine": set()}
+    drawing = house.drawn(rooms)
+    assert re.findall(r"(\w+) --> (\w+)", drawing) == [("top", "middle"), ("middle", "engine")]
+    assert "3 rooms on 3 floors, from engine at the bottom to top on top" in drawing
+    assert re.findall(r"(\w+):::small", drawing) == ["engine"]
+    text = "a\n\n```mermaid\nold\n```\n\nb\n\n```\nmake\n```\n"
+    assert house.with_drawing(text, drawing) == text.replace("```mermaid\nold\n```\n", drawing)
 
 
 def test_lines_of_code_are_counted(tmp_path):
