@@ -7,13 +7,11 @@ measures of gates, chapter 17's in `repeat_1997.specs`.
 from __future__ import annotations
 
 import functools
-import itertools
-import json
 
 from lstm_lesson.engine.arguments import check_choice
 from lstm_lesson.experiments.repeat_1997.specs import REPEAT_1997
-from lstm_lesson.experiments.runs import Outcome, Spec, run
-from lstm_lesson.experiments.second_edition import SECOND_EDITION, matched
+from lstm_lesson.experiments.runs import Outcome, run
+from lstm_lesson.experiments.second_edition import SECOND_EDITION, settings
 from lstm_lesson.experiments.sweep import Experiment
 from lstm_lesson.experiments.watch_the_gates import WATCH_THE_GATES
 from lstm_lesson.experiments.write_text.specs import WRITE_TEXT
@@ -23,25 +21,13 @@ TrainingRuns = functools.partial(Experiment, run=run, outcome=Outcome)
 
 
 def _runs(arms: dict[str, dict], places: list[tuple[str, int]], rates, **common) -> tuple:
-    """Return one `Spec` for each task and lag, arm, learning rate and seed.
-
-    An arm is what differs: fields of a `Spec`, and options of its layer. A value "T" is the lag, a
-    hidden size "matched" that of equal parameters.
-    """
-    common = {"layer": "LSTM", "hidden_size": 20, "clip": 1.0, "batch_size": 20} | common
-    # In float32, gradients that vanish over a long lag become denormal: three times slower.
-    common = {"engine": "numpy", "dtype": "float64"} | common
-    specs = []
-    for (task, T), (arm, differs), lr, seed in itertools.product(
-        places, arms.items(), rates, SEEDS
-    ):
-        own = {name: T if value == "T" else value for name, value in differs.items()}
-        if own.get("hidden_size") == "matched":
-            own["hidden_size"] = matched(own["layer"], task, common["hidden_size"])
-        fields = common | {name: own.pop(name) for name in differs if name in Spec._fields}
-        fields["options"] = json.dumps(own, sort_keys=True)
-        specs.append(Spec(arm=arm, task=task, T=T, lr=lr, seed=seed, **fields))
-    return tuple(specs)
+    """Return a run of each of the `settings` at each learning rate with each seed."""
+    return tuple(
+        setting._replace(lr=lr, seed=seed)
+        for setting in settings(arms, places, **common)
+        for lr in rates
+        for seed in SEEDS
+    )
 
 
 START_IT_WELL = TrainingRuns(

@@ -13,7 +13,8 @@ from lstm_lesson.experiments import store as store_module
 from lstm_lesson.experiments.lengths import Lengths
 from lstm_lesson.experiments.rules import solved_look
 from lstm_lesson.experiments.runs import CHECKS, Outcome, build, run
-from lstm_lesson.experiments.specs import EXPERIMENTS, START_IT_WELL, experiment, matched
+from lstm_lesson.experiments.second_edition import matched
+from lstm_lesson.experiments.specs import EXPERIMENTS, START_IT_WELL, experiment
 from lstm_lesson.experiments.trials import VERSION, Trial
 from lstm_lesson.experiments.tuning import TUNING
 from lstm_lesson.tasks.synthetic import TASKS
