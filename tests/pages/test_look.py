@@ -39,6 +39,32 @@ def test_a_reader_sees_the_drawing_for_the_page_and_loads_no_other(visit, scheme
     assert problems == []
 
 
+# What is seen: the colour of an element that has words of its own, and the paper behind it.
+PAINTED = """() => [...document.querySelectorAll("html, body, .bd-article *")]
+    .filter(e => e.checkVisibility() && !e.closest(".highlight, img"))
+    .map(e => {
+        const words = [...e.childNodes].map(n => n.nodeType === 3 ? n.data.trim() : "").join("");
+        const {color, backgroundColor, colorScheme, fill} = getComputedStyle(e);
+        return [e.tagName, words, words && color, words && fill, backgroundColor, colorScheme];
+    })"""
+
+
+@pytest.mark.parametrize("name", ["intro.html", "chapters/03_open_the_gates.html"])
+def test_a_dark_page_is_printed_in_the_colours_of_a_light_one(visit, name):
+    printed = []
+    for scheme in ("light", "dark"):
+        tab, _ = visit(name, viewport=WIDE, color_scheme=scheme)
+        assert tab.locator("html").get_attribute("data-theme") == scheme
+        for widget in tab.locator(".widget-static").all():  # until its script takes the place
+            widget.scroll_into_view_if_needed()
+            tab.locator(".lstm-widget").wait_for()
+        tab.emulate_media(media="print")
+        printed.append(tab.evaluate(PAINTED))
+    light, dark = printed
+    assert len(light) > 200
+    assert [pair for pair in zip(light, dark, strict=True) if pair[0] != pair[1]] == []
+
+
 def test_letters_of_the_glossary_lead_to_its_terms_in_order():
     need_book()
     soup = BeautifulSoup((HTML / "chapters" / "glossary.html").read_text("utf-8"), "html.parser")
