@@ -4,6 +4,7 @@ Its pages run no script: a widget is its table there, and icons and buttons go. 
 style sheet, formulas are MathML (formulas.py), and a cover is made.
 """
 
+import html
 import re
 from collections import Counter
 from pathlib import Path
@@ -11,6 +12,7 @@ from urllib.parse import unquote
 
 from lstm_lesson import __version__
 from PIL import Image, ImageDraw, ImageFont
+from sphinx.addnodes import toctree
 from sphinx.builders.epub3 import Epub3Builder
 
 SHEETS = ("pygments.css", "epub.css", "e_book.css")
@@ -71,8 +73,25 @@ def unique(svg: str) -> str:
     return re.sub(r' id="([^"]*)"', again, svg)
 
 
+def with_parts(pages: list[dict], captions: dict[str, str]) -> list[dict]:
+    """Return contents in which a part stands above its pages: `captions` by their first page."""
+    listed, deeper = [], 0
+    for page in pages:
+        if page["refuri"] in captions:
+            deeper = 1
+            listed.append({**page, "level": 1, "text": html.escape(captions[page["refuri"]])})
+        listed.append({**page, "level": page["level"] + deeper})
+    return listed
+
+
 class EBook(Epub3Builder):
-    """Sphinx's builder, which leaves out what a checker asks for."""
+    """Sphinx's builder, which leaves out parts of a book, and what a checker asks for."""
+
+    def build_navlist(self, navnodes):
+        """Nest the contents. An old reader's, toc.ncx, may not name a page twice, and stay flat."""
+        parts = self.env.get_doctree(self.config.root_doc).findall(toctree)
+        captions = {self.get_target_uri(t["entries"][0][1]): t["caption"] for t in parts}
+        return super().build_navlist(with_parts(navnodes, captions))
 
     def build_content(self):
         """Write the list of files: without the site's own, and a page with formulas says so."""

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
+import yaml
 from browser import HTML
 from bs4 import BeautifulSoup
 from PIL import Image
@@ -58,6 +59,19 @@ def test_the_cover_is_a_portrait_with_something_on_it(tmp_path):
         assert len(cover.getcolors(1 << 24)) > 100
 
 
+def test_a_part_stands_above_its_pages():
+    pages = [{"level": 1, "refuri": name, "text": name} for name in ("intro", "one", "two", "end")]
+    listed = e_book.with_parts(pages, {"one": "I A & B", "end": "Back"})
+    assert [(entry["level"], entry["refuri"], entry["text"]) for entry in listed] == [
+        (1, "intro", "intro"),
+        (1, "one", "I A &amp; B"),
+        (2, "one", "one"),
+        (2, "two", "two"),
+        (1, "end", "Back"),
+        (2, "end", "end"),
+    ]
+
+
 @pytest.fixture(scope="module")
 def book():
     if not BOOK.exists():
@@ -80,6 +94,20 @@ def test_the_book_says_what_it_is(book):
     for item in re.findall(r"<item [^>]*\.xhtml[^>]*>", listing):
         name = re.search(r'href="([^"]*)"', item)[1]
         assert ("mathml" in item) == (b"<math" in book[name]), item
+
+
+@pytest.mark.slow
+def test_its_contents_name_every_part_and_page(book):
+    contents = BeautifulSoup(book["nav.xhtml"].decode(), "html.parser").nav.ol
+    parts = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))["parts"]
+    found = [
+        (part.a.get_text(), [page["href"] for page in part.ol.select("a")])
+        for part in contents.find_all("li", recursive=False)
+        if part.ol
+    ]
+    assert found == [
+        (part["caption"], [f"{page['file']}.xhtml" for page in part["chapters"]]) for part in parts
+    ]
 
 
 @pytest.mark.slow
