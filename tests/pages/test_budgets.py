@@ -11,12 +11,7 @@ from test_pages import article, page  # noqa: F401
 
 PHONE = {"width": 412, "height": 823}
 PLAIN, WITH_WIDGET = 250 * 1024, 400 * 1024  # compressed, until a page stands on a phone
-# What is over it: the reference, and two chapters by one percent.
-MORE = {
-    "api": 310 * 1024,
-    "02_follow_a_gradient": 256 * 1024,
-    "11_change_the_cell": 256 * 1024,
-}
+MORE = {"api": 260 * 1024}  # what is over it: the reference
 SITE = 22_000_000  # bytes of what a browser may ask for; not what is offered to be saved
 SAVED = ("_sources", "_downloads")
 PACKED = {".woff", ".woff2", ".png", ".jpg", ".zip"}
