@@ -68,9 +68,8 @@ def test_any_jupyter_shows_the_prose_of_a_copy_whole(chapter):
     page = " ".join(article(chapter).get_text().replace("’", "'").split())
     for source in cells(chapter, "markdown"):
         for before in re.findall(r"([\w ]{8,}) ?\{glue:text\}`", source):
-            after = re.search(re.escape(before) + r" ?(\S*\w)", shown)
-            assert after, before
-            assert f"{before.strip()} {after[1]}" in re.sub(r"\s+", " ", page), before
+            after = re.findall(re.escape(before) + r" ?(\S*\w)", shown)  # once, or more often
+            assert any(f"{before.strip()} {number}" in page for number in after), before
     assert cells(copy, "code")[1:] == cells(chapter, "code")
 
 
