@@ -99,15 +99,17 @@ class Typesetter:
 
     @functools.cached_property
     def thread(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(1, initializer=self.start)
+        return ThreadPoolExecutor(1)
 
-    def start(self) -> None:
-        self.v8 = MiniRacer()
+    @functools.cached_property
+    def v8(self) -> MiniRacer:
+        v8 = MiniRacer()
         parts = {name: (MATHJAX / f"{name}.js").read_text(encoding="utf-8") for name in PARTS}
-        self.v8.eval(f"const parts = {json.dumps(parts)}; {START}")
-        self.v8.eval((MATHJAX / "startup.js").read_text(encoding="utf-8"))
-        self.v8.eval("MathJax.startup.promise.then(() => true)").get(timeout=60)
-        self.v8.eval(TYPESET)
+        v8.eval(f"const parts = {json.dumps(parts)}; {START}")
+        v8.eval((MATHJAX / "startup.js").read_text(encoding="utf-8"))
+        v8.eval("MathJax.startup.promise.then(() => true)").get(timeout=60)
+        v8.eval(TYPESET)
+        return v8
 
     @functools.cache  # noqa: B019 (one lives as long as the build)
     def html(self, tex: str, display: bool) -> str:
@@ -130,8 +132,8 @@ class Typesetter:
         return self.call("styles")
 
     def close(self) -> None:
-        if "thread" in vars(self):
-            self.thread.submit(lambda: self.v8.close()).result()
+        if "v8" in vars(self):
+            self.thread.submit(vars(self).pop("v8").close).result()
             vars(self).pop("thread").shutdown()
 
     def call(self, *args):
