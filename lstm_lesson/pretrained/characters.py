@@ -245,6 +245,18 @@ def train(plan: Plan, text: str, report=print) -> CharacterModel:
     return CharacterModel(layer, head, {})
 
 
+def write(path, model: CharacterModel, plan: Plan, about: dict) -> None:
+    """Write a trained model, and what is said about it, its plan and the versions among it."""
+    versions = {"python": platform.python_version(), "numpy": np.__version__}
+    arrays = names(model.layer, model.head)
+    files.save(
+        path,
+        {k: p.astype(np.float16) for k, p in arrays.items()},
+        about | {"versions": versions, **plan._asdict()},
+    )
+    print(f"{path}: {about['nats_per_character']}")
+
+
 def main(path=FILE, steps: int = Plan().steps) -> None:
     """Train the model, measure it on text it hasn't seen, and write it."""
     plan, text = Plan(steps=steps), corpus()
@@ -258,12 +270,8 @@ def main(path=FILE, steps: int = Plan().steps) -> None:
         "licence": f"{LICENCE}, see characters_licence.txt",
         "characters": {"train": len(text.train), "held_out": len(text.held_out)},
         "nats_per_character": losses,
-        "versions": {"python": platform.python_version(), "numpy": np.__version__},
-        **plan._asdict(),
     }
-    arrays = names(model.layer, model.head)
-    files.save(path, {k: p.astype(np.float16) for k, p in arrays.items()}, about)
-    print(f"{path}: {losses}")
+    write(path, model, plan, about)
 
 
 if __name__ == "__main__":

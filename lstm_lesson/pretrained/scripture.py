@@ -12,12 +12,10 @@ trains it again, in some minutes on one core. Introduced in chapter 19.
 from __future__ import annotations
 
 import functools
-import platform
 import re
 
 import numpy as np
 
-from lstm_lesson.engine import files
 from lstm_lesson.pretrained import characters
 from lstm_lesson.tasks.datasets import FILES, bible, by_chapter
 
@@ -59,12 +57,8 @@ def main(path=FILE, steps: int = PLAN.steps) -> None:
         "licence": file.licence,
         "characters": {part: len(t) for part, t in text._asdict().items()},
         "nats_per_character": losses,
-        "versions": {"python": platform.python_version(), "numpy": np.__version__},
-        **plan._asdict(),
     }
-    arrays = characters.names(model.layer, model.head)
-    files.save(path, {k: p.astype(np.float16) for k, p in arrays.items()}, about)
-    print(f"{path}: {losses}")
+    characters.write(path, model, plan, about)
 
 
 if __name__ == "__main__":
