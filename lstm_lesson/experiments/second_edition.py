@@ -169,8 +169,8 @@ START_IT_WELL = experiment(
         [("adding", 20), ("adding", 100), ("temporal_order", 20), ("temporal_order", 100)],
         stop=True,
     ),
-    seeds=20,
-    minutes=25,
+    seeds=30,
+    minutes=30,
     long_lag=100,
 )
 
