@@ -30,12 +30,13 @@ class Plan(NamedTuple):
 
     settings: tuple  # one `Spec` for each arm at each place, with `OPEN` rate and seed
     seeds: int  # how many runs are reported of each
+    first: tuple[float, ...] = FIRST  # rates that each tries, some in a row of `RATES`
 
     def __call__(self, rows: Mapping) -> list:
         """Return the runs that are known to be wanted: all of them once all are stored."""
         specs = []
         for setting in self.settings:
-            rates, tuned = tuning(setting, rows)
+            rates, tuned = tuning(setting, rows, self.first)
             specs += [setting._replace(lr=lr, seed=seed) for lr in rates for seed in TUNING]
             if tuned is not None:
                 specs += [setting._replace(lr=tuned, seed=seed) for seed in range(self.seeds)]
@@ -45,7 +46,7 @@ class Plan(NamedTuple):
         """Return by (arm, task, T) the reported runs; without those that aren't all stored."""
         found = {}
         for setting in self.settings:
-            rates, lr = tuning(setting, rows)
+            rates, lr = tuning(setting, rows, self.first)
             specs = tuple(setting._replace(lr=lr, seed=seed) for seed in range(self.seeds))
             if lr is not None and all(spec in rows for spec in specs):
                 key = setting.arm, setting.task, setting.T
@@ -53,12 +54,13 @@ class Plan(NamedTuple):
         return found
 
 
-def tuning(setting, rows: Mapping) -> tuple[Sequence[float], float | None]:
+def tuning(setting, rows: Mapping, begin=FIRST) -> tuple[Sequence[float], float | None]:
     """Return the rates that a setting tries, in order, and the one that is picked.
 
-    That is None as long as rows are missing to tell.
+    It begins with some in a row of `RATES`. The one that is picked is None as long as rows are
+    missing to tell.
     """
-    first, last = RATES.index(FIRST[0]), RATES.index(FIRST[-1])
+    first, last = RATES.index(begin[0]), RATES.index(begin[-1])
     while True:
         rates = RATES[first : last + 1]
         tried = {

@@ -66,6 +66,18 @@ def test_a_grid_grows_until_the_best_is_inside(best):
     assert rows.keys() == set(PLAN(rows))
 
 
+def test_a_plan_may_begin_with_fewer_rates():
+    first = RATES[3:8]
+    for best in (RATES[2], RATES[4], RATES[9]):
+        rows, plan = {}, Plan((ARM,), 3, first)
+        while missing := [spec for spec in plan(rows) if spec not in rows]:
+            rows |= {spec: result(spec, best) for spec in missing}
+        arm = plan.arms(rows)["penny", "toss", 1]
+        assert arm.lr == best and set(first) <= set(arm.rates)
+        assert best not in (arm.rates[0], arm.rates[-1])
+        assert arm.rates == first or best not in first[1:-1]
+
+
 def test_what_is_planned_stays_planned_while_rows_come_in():
     rows, whole = {}, fill(0.03)
     while missing := [spec for spec in PLAN(rows) if spec not in rows]:

@@ -1,0 +1,1 @@
+"""Chapter 21: sequences that have one label each, by recurrent networks and by baselines."""
