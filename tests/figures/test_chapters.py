@@ -6,7 +6,7 @@ import pytest
 from browser import luminance
 
 from lstm_lesson import figures
-from lstm_lesson.figures import ch01, ch02, ch03, ch05, ch06, ch08, ch09, ch12, ch19
+from lstm_lesson.figures import ch01, ch02, ch03, ch05, ch06, ch08, ch09, ch12, ch19, ch21
 
 
 def test_quantities_have_the_colour_and_the_name_of_their_quantity(ax, written):
@@ -205,3 +205,45 @@ def test_coloured_text_puts_each_letter_on_its_own_value(ax):
     # Black letters are readable on every colour there is.
     rgbs = ch19.COLOURS(np.linspace(0, 1, 255))[:, :3]
     assert min((luminance(rgb) + 0.05) / 0.05 for rgb in rgbs) > 4.5
+
+
+def test_beliefs_put_the_truth_in_black_and_its_strongest_rival_in_colour(written):
+    axes = plt.subplots(1, 2, sharey=True)[1]
+    x, p = np.eye(4), np.full((4, 3), 0.1)
+    p[:, 1], p[:, 2] = (0.1, 0.4, 0.9, 0.8), (0.8, 0.5, 0.05, 0.1)
+    assert ch21.beliefs(axes, x, p, 1) is axes
+    np.testing.assert_array_equal(axes[0].images[0].get_array(), x)
+    *others, rival, truth = axes[1].lines
+    assert len(others) == 1
+    np.testing.assert_array_equal(truth.get_xdata(), p[:, 1])
+    np.testing.assert_array_equal(rival.get_xdata(), p[:, 2])
+    np.testing.assert_array_equal(truth.get_ydata(), [1, 2, 3, 4])
+    assert truth.get_color() == "#000000" != rival.get_color()
+    assert axes[1].yaxis_inverted() and axes[0].yaxis_inverted()  # time goes down in both
+    assert written(axes[1]) == {"1", "2"}
+
+
+def test_confusions_write_what_is_there_and_the_sum_of_each_row(ax):
+    counts = np.array([[7, 2, 0], [0, 9, 0], [1, 0, 3]])
+    assert ch21.confusions(ax, counts) is ax
+    inside = {t.get_position(): t.get_text() for t in ax.texts if t.get_gid()}
+    assert inside == {(0, 0): "7", (1, 0): "2", (1, 1): "9", (0, 2): "1", (2, 2): "3"}
+    assert [t.get_text() for t in ax.texts if not t.get_gid()] == ["9", "9", "4", "sum"]
+    shown = ax.images[0].get_array()
+    assert np.ma.getmaskarray(shown)[0, 0] or np.isnan(shown[0, 0])
+    assert shown[0, 1] == pytest.approx(2 / 9) and shown[2, 0] == 1 / 4
+    assert ax.images[0].get_clim()[1] == 0.5  # so that letters stay readable
+    worst = plt.get_cmap("Oranges")(0.5)[:3]
+    assert (luminance(worst) + 0.05) / 0.05 > 4.5
+
+
+def test_scores_draw_every_run_and_what_was_published(ax):
+    rows = {"LSTM": np.array([0.5, 0.7, 0.9]), "logistic regression": np.array([0.3])}
+    assert ch21.scores(ax, rows, {"logistic regression": 0.32, "human": 0.96}) is ax
+    runs, bar, one, _, published = ax.lines
+    np.testing.assert_allclose(runs.get_xdata(), [50, 70, 90])
+    np.testing.assert_allclose(bar.get_xdata(), [70])
+    np.testing.assert_allclose(one.get_xdata(), [30])
+    np.testing.assert_allclose(published.get_data(), ([32], [1]))
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(rows)
+    assert ax.yaxis_inverted()

@@ -1,0 +1,95 @@
+"""Chapter 21: what a network believes while it reads, which classes it confuses, scores by arm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from lstm_lesson.figures.dots import row_of_dots
+from lstm_lesson.figures.look import COLOURS, readable
+
+
+def beliefs(axes: Sequence[Axes], x: np.ndarray, p: np.ndarray, target: int) -> Sequence[Axes]:
+    """Draw a sequence of rows as the image that it is, and beside it what is believed at each row.
+
+    Parameters
+    ----------
+    axes : two axes side by side that share the vertical one; time goes down.
+    x : (T, D), rows of an image from 0, white, to 1, black.
+    p : (T, V), probability of each class after each row.
+    target : the true class, drawn in black; the strongest of the others is orange, the rest grey.
+    """
+    image, lines = axes
+    T, D = x.shape
+    image.imshow(
+        x, cmap="Greys", vmin=0, vmax=1, extent=(0.5, D + 0.5, T + 0.5, 0.5), aspect="auto"
+    )
+    steps = np.arange(1, T + 1)
+    others = [k for k in range(p.shape[1]) if k != target]
+    rival = max(others, key=lambda k: p[:, k].max())
+    for k in others:
+        if k != rival:
+            lines.plot(p[:, k], steps, color="#BBBBBB", linewidth=0.8)
+    inks = {rival: COLOURS["f"], target: "#000000"}
+    for k, ink in inks.items():
+        lines.plot(p[:, k], steps, color=ink, linewidth=1.8)
+        most = int(p[:, k].argmax())
+        lines.annotate(
+            f"{k}", (p[most, k], steps[most]), (-5, 0), textcoords="offset points", ha="right",
+            va="center", size=11, fontweight="bold", **readable(ink),
+        )  # fmt: skip
+    lines.set(xlim=(-0.03, 1.03), xticks=(0, 1), ylim=(T + 0.5, 0.5))
+    lines.tick_params(labelleft=False)
+    image.set_xticks([])
+    for ax in axes:
+        ax.grid(False)
+    return axes
+
+
+def confusions(ax: Axes, counts: np.ndarray) -> Axes:
+    """Draw a confusion matrix (V, V), true classes down, and at the right the sum of each row.
+
+    A cell is coloured by its share of its row, the diagonal left white; zeros aren't written.
+    """
+    V, sums = len(counts), counts.sum(axis=1)
+    wrong = np.where(np.eye(V, dtype=bool), np.nan, counts / np.maximum(sums, 1)[:, None])
+    ax.imshow(wrong, cmap="Oranges", vmin=0, vmax=max(2 * np.nanmax(wrong), 1e-9), aspect="auto")
+    for row, column in zip(*np.nonzero(counts), strict=True):
+        ax.text(
+            column, row, f"{counts[row, column]}", ha="center", va="center", size=8,
+            color="#000000", fontweight="bold" if row == column else None,
+            gid=f"on-map-{row}-{column}",
+        )  # fmt: skip
+    for row, total in enumerate(sums):
+        ax.text(V - 0.2, row, f"{total}", va="center", size=8, color="#333333")
+    ax.text(V - 0.2, -0.75, "sum", va="center", size=8, color="#333333")
+    ax.set_xticks(range(V))
+    ax.set_yticks(range(V))
+    ax.set(xlabel="what the network says", ylabel="what it is")
+    ax.tick_params(length=0)
+    ax.grid(False)
+    return ax
+
+
+def scores(
+    ax: Axes, rows: Mapping[str, np.ndarray], published: Mapping[str, float] | None = None
+) -> Axes:
+    """Draw the test score of every run in percent, an arm a row, the first at the top.
+
+    Parameters
+    ----------
+    ax : axes to draw in.
+    rows : name to (seeds,) scores from 0 to 1; a bar marks the median. One alone, of what has no
+        seeds, is a dot.
+    published : name of a row to a score from elsewhere, drawn as an open diamond.
+    """
+    for y, (name, values) in enumerate(rows.items()):
+        ink = COLOURS["i"] if name.startswith("LSTM") else "#555555"
+        row_of_dots(ax, y, 100 * np.asarray(values), color=ink, bar=ink, height=13, ms=4.5)
+        if published and name in published:
+            ax.plot(100 * published[name], y, "D", ms=6, mfc="none", mec=COLOURS["f"], mew=1.4)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.set(xlabel="right, % of the test", ylim=(len(rows) - 0.4, -0.6))
+    return ax
