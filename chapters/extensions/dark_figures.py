@@ -10,6 +10,7 @@ A picture of the class `as-drawn` is the same on both.
 import itertools
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from pathlib import Path
 
 SVG = "http://www.w3.org/2000/svg"
@@ -110,7 +111,7 @@ def pair(tag: str, source: str, size: tuple[int, int], first: bool) -> str:
     given = re.search(r' class="([^"]*)"', tag)
     tag = tag.replace(given[0], "") if given else tag
     names = f"{given[1]} " if given else ""
-    lazy = "" if first else ' loading="lazy"'
+    lazy = ' fetchpriority="high"' if first else ' loading="lazy"'
     light = tag.replace("<img ", f'<img class="{names}only-light" {sized(*size)}{lazy} ', 1)
     dark = tag.replace("<img ", f'<img class="{names}only-dark" {sized(*size)} loading="lazy" ', 1)
     return light + dark.replace(source, f"{source[:-4]}-dark.svg")
@@ -121,11 +122,11 @@ def finish(app, exception):
         return
     sizes = {}
 
-    def show(page: Path, match: re.Match, first: bool) -> str:
+    def show(page: Path, match: re.Match, number: Iterator[int]) -> str:
         tag, path = match[0], (page.parent / match[1]).resolve()
         if "width=" in tag or path.parent.name != "_images" or not path.exists():
-            return tag  # seen to by an earlier build, or none of ours
-        as_drawn = "as-drawn" in tag
+            return tag  # seen to by an earlier build, or none of ours, as the logo
+        as_drawn, first = "as-drawn" in tag, next(number) == 0
         if path not in sizes:
             text = path.read_text(encoding="utf-8")
             sizes[path] = size(text)
@@ -140,7 +141,7 @@ def finish(app, exception):
     for page in Path(app.outdir).rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         number = itertools.count()
-        changed = PICTURE.sub(lambda m, p=page, n=number: show(p, m, next(n) == 0), text)
+        changed = PICTURE.sub(lambda m, p=page, n=number: show(p, m, n), text)
         if changed != text:
             page.write_text(changed, encoding="utf-8")
 
