@@ -36,7 +36,8 @@ def need_book():
 
 
 def unfold(tab):
-    """Open the dropdowns and solutions of a page, to look at all of it."""
+    """Open the dropdowns and solutions of a page, and lay all of it out, to look at all of it."""
+    tab.add_style_tag(content="section { content-visibility: visible !important }")
     tab.evaluate(
         """() => {
             for (const box of document.querySelectorAll(".toggle-hidden"))

@@ -5,10 +5,15 @@
 - A page's style sheets become one, without the rules for classes that no page and no script
   names, so that a phone asks once and for little.
 - What a search needs is loaded where one is made, and not on every page.
-- Scripts wait until the page is read, but for the one that the pages' own lines need at once.
+- Scripts wait until the page is read, but for the one that the pages' own lines need at once,
+  which is so short that it's written into the page.
+- Which boxes scroll is seen when they are (`wide_boxes.js`); the theme would lay out the whole page
+  to know.
 - Of `_static` only what pages name stays, or what is named in that.
 - Pictures have their size written down, so that nothing jumps, and those after the first are
   loaded when the reader comes near.
+- The two typefaces of every page are asked for at once, not when the style sheet has been read, so
+  that the text need not move when they come.
 """
 
 import hashlib
@@ -31,9 +36,17 @@ SEARCH_SCRIPT = re.compile(
 TABS_SCRIPT = re.compile(r'\s*<script [^>]*src="[^"]*design-tabs\.js[^"]*"></script>')
 OTHER_ICONS = re.compile(r"@font-face\s*\{[^}]*fa-(?:solid|regular|v4compat)[^}]*\}")
 BRANDS = re.compile(r"@font-face\s*\{[^}]*fa-brands[^}]*\}")
-AT_ONCE = re.compile(
-    r"<script (?![^>]*(?:\bdefer\b|\basync\b|documentation_options))(?=[^>]*\bsrc=)"
-)
+AT_ONCE = re.compile(r"<script (?![^>]*(?:\bdefer\b|\basync\b))(?=[^>]*\bsrc=)")
+SETTINGS = re.compile(r'<script src="[^"]*(documentation_options\.js)[^"]*"></script>')
+# Before the style sheet, for which a script would wait; and not where the pages are read from the disk, whose fonts a browser loads, but not ahead.
+EARLY_FONTS = """<script>
+  if (location.protocol !== "file:") for (const name of ["literata", "inter"])
+    document.head.append(Object.assign(document.createElement("link"), {{
+      rel: "preload", as: "font", crossOrigin: "", href: `{0}/${{name}}.woff2`
+    }}));
+</script>"""
+THEME_SCRIPT = "scripts/pydata-sphinx-theme.js"
+WIDE_BOXES = re.compile(r"(\w)\.tabIndex=\1\.scrollWidth>[^?]*\?0:-1")
 SHEET = re.compile(r'\s*<link (?=[^>]*rel="stylesheet")[^>]*href="([^"?]*)[^"]*"[^>]*/?>')
 IMPORT = re.compile(r"""@import\s+(?:url\()?["']?([^"')]+)["']?\)?\s*;""")
 URL = re.compile(r"""url\((["']?)(?!data:|#|\w+:|/)([^"')]+)\1\)""")
@@ -49,9 +62,10 @@ FACE = """
 """
 
 
-def lighten(text: str) -> str:
+def lighten(text: str, static: Path) -> str:
     """Return the text of a page without the scripts that it does not need."""
     text = ICON_SCRIPT.sub("", text)
+    text = SETTINGS.sub(lambda m: f"<script>{(static / m[1]).read_text().strip()}</script>", text)
     if 'id="search-results"' not in text:
         text = SEARCH_SCRIPT.sub("", text)
     if "sd-tab-set" not in text:
@@ -165,11 +179,19 @@ def needed(folder: Path, static: Path) -> set[Path]:
     return kept
 
 
+def leave_wide_boxes(static: Path) -> None:
+    """Take from the theme's script what `wide_boxes.js` does later."""
+    script = static / THEME_SCRIPT
+    text = script.read_text(encoding="utf-8")
+    script.write_text(WIDE_BOXES.sub("0", text), encoding="utf-8")
+
+
 def finish(app, exception):
     if exception or app.builder.name != "html":
         return
     folder = Path(app.outdir)
     static = folder / "_static"
+    leave_wide_boxes(static)
     pages = {path: path.read_text(encoding="utf-8") for path in folder.rglob("*.html")}
     # What a script puts together from parts it names in parts; the theme's do so for none here.
     scripts = [
@@ -179,14 +201,15 @@ def finish(app, exception):
     ]
     styles = Styles(static, set(re.findall(r"[\w-]+", " ".join([*pages.values(), *scripts]))))
     for path, text in pages.items():
-        lighter = size_pictures(lighten(text), path.parent)
+        lighter = size_pictures(lighten(text, static), path.parent)
         found = [(path.parent / href).resolve() for href in SHEET.findall(lighter)]
         if len(found) > 1 and all(sheet.exists() for sheet in found):
             name = styles.join(tuple(found))
             href = posixpath.relpath((static / name).as_posix(), path.parent.as_posix())
             place = SHEET.search(lighter).start()
             lighter = SHEET.sub("", lighter)
-            link = f'\n<link rel="stylesheet" href="{href}" />'
+            fonts = posixpath.join(posixpath.dirname(href), "fonts")
+            link = f'\n{EARLY_FONTS.format(fonts)}\n<link rel="stylesheet" href="{href}" />'
             lighter = lighter[:place] + link + lighter[place:]
         if lighter != text:
             path.write_text(lighter, encoding="utf-8")
@@ -197,6 +220,7 @@ def finish(app, exception):
 
 
 def setup(app):
+    app.add_js_file("wide_boxes.js", loading_method="defer")
     # Last, for the theme writes the colours of code when all else is done.
     app.connect("build-finished", finish, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

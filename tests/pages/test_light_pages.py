@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import tinycss2
+from browser import HTML, need_book
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "chapters" / "extensions"))
@@ -59,7 +60,23 @@ def test_of_static_files_those_stay_that_something_names(tmp_path):
     assert {path.name for path in kept} == {"a.css", "b.js", "c.woff"}
 
 
-def test_what_a_search_needs_is_loaded_where_one_is_made():
+def test_what_a_search_needs_is_loaded_where_one_is_made(tmp_path):
     script = '<script defer src="../_static/searchtools.js"></script>'
-    assert light_pages.lighten(f"<p></p>{script}") == "<p></p>"
-    assert script in light_pages.lighten(f'<div id="search-results"></div>{script}')
+    assert light_pages.lighten(f"<p></p>{script}", tmp_path) == "<p></p>"
+    assert script in light_pages.lighten(f'<div id="search-results"></div>{script}', tmp_path)
+
+
+def test_the_settings_that_scripts_need_at_once_stand_in_the_page(tmp_path):
+    (tmp_path / "documentation_options.js").write_text("const DOCUMENTATION_OPTIONS = {};\n")
+    script = '<script src="../_static/documentation_options.js?v=1"></script>'
+    other = '<script src="../_static/doctools.js"></script>'
+    assert light_pages.lighten(script + other, tmp_path) == (
+        "<script>const DOCUMENTATION_OPTIONS = {};</script>"
+        '<script defer src="../_static/doctools.js"></script>'
+    )
+
+
+def test_the_theme_lays_out_nothing_to_see_which_boxes_scroll():
+    need_book()
+    script = HTML / "_static" / light_pages.THEME_SCRIPT
+    assert "scrollWidth" not in script.read_text(encoding="utf-8")

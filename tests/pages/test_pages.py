@@ -202,6 +202,18 @@ def test_pictures_keep_their_shape(look):
     assert bent == []
 
 
+def test_what_scrolls_can_be_reached_by_keyboard(look):
+    tab, _ = look(viewport=PHONE, color_scheme="light")
+    unfold(tab)
+    tab.evaluate("() => new Promise(seen => requestAnimationFrame(() => setTimeout(seen)))")
+    unreached = tab.evaluate(
+        """() => [...document.querySelectorAll("article pre, .pst-scrollable-table-container")]
+            .filter(e => e.checkVisibility() && e.scrollWidth > e.clientWidth && e.tabIndex < 0)
+            .map(e => e.textContent.slice(0, 60))"""
+    )
+    assert unreached == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_wider_than_a_phone(look, scheme):
     tab, _ = look(viewport=PHONE, color_scheme=scheme)
