@@ -13,6 +13,7 @@
 #   make serve    the built pages on http://127.0.0.1:8000 (another port: make serve PORT=8080)
 #   make lab      the chapters in JupyterLab, as copies to read and to play with
 #   make release  the wheel, the sources, the kit and the printed book, in _build/release
+#   make lighthouse   scores of pages in Lighthouse (needs Node, Chromium and the network)
 #   make links    every address outside of the book, asked for over the network
 #   make test-oldest, make test-newest    with the oldest or newest releases that pyproject.toml
 #                 allows, in an environment of their own
@@ -25,6 +26,7 @@ PYTHON ?= python3
 PYTORCH_INDEX ?=
 PORT ?= 8000
 JOBS ?= 2
+PAGE ?=
 CHROMIUM ?=
 
 VENV := .venv
@@ -42,8 +44,8 @@ PACKED := $(BUILD)/.packed
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
-.PHONY: book test quick lint run plots count bench pdf epub serve lab release links test-oldest \
-  test-newest clean FORCE
+.PHONY: book test quick lint run plots count bench pdf epub serve lab release lighthouse links \
+  test-oldest test-newest clean FORCE
 
 # What runs here depends on this folder alone: no settings, kernels or packages of the user.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS JUPYTER_PATH MPLBACKEND
@@ -192,6 +194,9 @@ release: $(BUILT) $(PACKED)
 	@find $(BUILD)/html -name 'lstm_lesson-*' -o -name '*.pdf' -o -name '*.epub' | \
 	  while read -r file; do cp "$$file" $(BUILD)/release/; done
 	@ls -l $(BUILD)/release
+
+lighthouse: $(BUILT)
+	@$(BIN)/python tests/lighthouse.py $(PAGE)
 
 links: $(FOR_PAGES)
 	@$(BIN)/jupyter-book build . --path-output $(BUILD)/links --builder linkcheck
