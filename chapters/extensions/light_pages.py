@@ -38,7 +38,8 @@ OTHER_ICONS = re.compile(r"@font-face\s*\{[^}]*fa-(?:solid|regular|v4compat)[^}]
 BRANDS = re.compile(r"@font-face\s*\{[^}]*fa-brands[^}]*\}")
 AT_ONCE = re.compile(r"<script (?![^>]*(?:\bdefer\b|\basync\b))(?=[^>]*\bsrc=)")
 SETTINGS = re.compile(r'<script src="[^"]*(documentation_options\.js)[^"]*"></script>')
-# Before the style sheet, for which a script would wait; and not where the pages are read from the disk, whose fonts a browser loads, but not ahead.
+# Before the style sheet, for which a script would wait; and not where the pages are read from the
+# disk, whose fonts a browser loads, but not ahead.
 EARLY_FONTS = """<script>
   if (location.protocol !== "file:") for (const name of ["literata", "inter"])
     document.head.append(Object.assign(document.createElement("link"), {{
