@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "lstm_lesson"
 GUIDE = ROOT / "CONTRIBUTING.md"
 CORE = ("engine", "training", "interop", "inspect")  # the small package; what else teaches with it
-BUDGETS = {("engine",): 2500, CORE: 6800, (): 12300}  # lines of code of these rooms; (): of all
+BUDGETS = {("engine",): 2700, CORE: 7000, (): 13200}  # lines of code of these rooms; (): of all
 
 Graph = dict[str, set[str]]
 
