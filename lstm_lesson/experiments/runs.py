@@ -11,6 +11,7 @@ import numpy as np
 from lstm_lesson.engine import layers
 from lstm_lesson.engine.arguments import check_choice
 from lstm_lesson.engine.initializers import chrono
+from lstm_lesson.experiments.blocks import AFTER
 from lstm_lesson.experiments.gate_recurrence import GateRecurrentLSTM
 from lstm_lesson.tasks.synthetic import Task
 from lstm_lesson.tasks.synthetic import task as find_task
@@ -20,6 +21,7 @@ from lstm_lesson.training.models import Batch, SequenceModel, TorchModel
 from lstm_lesson.training.optim import Adam
 
 LAYERS = {kind.__name__: kind for kind in (layers.LSTM, layers.GRU, layers.RNN, GateRecurrentLSTM)}
+LAYERS |= AFTER  # chapter 24
 VALIDATION, TEST = 512, 2048  # sequences
 CHECKS, CURVE = 40, 20  # validations in the whole budget, and how many of them are kept
 
@@ -134,14 +136,14 @@ def run(spec: Spec) -> Outcome:
 def evaluate(model, task, batch: Batch, T: int) -> tuple[float, float]:
     """Return the loss and the score of a batch."""
     y, _ = model.forward(batch.x)
-    return task.loss(y, batch.target)[0], task.score(y, batch, T)
+    return task.loss(y, batch.target, batch.mask)[0], task.score(y, batch, T)
 
 
 def sample(task, rng, N: int, spec: Spec) -> Batch:
     """Return N sequences of a run's task at its lag, in its precision."""
-    x, target, *_ = task.sample(rng, N, spec.T)
+    x, target, _, mask = task.sample(rng, N, spec.T)
     kind = target.dtype if target.dtype.kind in "iu" else spec.dtype
-    return Batch(x.astype(spec.dtype), target.astype(kind))
+    return Batch(x.astype(spec.dtype), target.astype(kind), mask=mask)
 
 
 def _as_torch(layer, head, task) -> TorchModel:

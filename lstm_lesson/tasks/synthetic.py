@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lstm_lesson.engine.arguments import check_choice, check_rng, check_size
-from lstm_lesson.tasks import languages
+from lstm_lesson.tasks import languages, relations
 from lstm_lesson.training.losses import mean_squared_error, softmax_cross_entropy
 from lstm_lesson.training.models import Batch
 
@@ -51,11 +51,14 @@ class Task(NamedTuple):
     def score(self, y: np.ndarray, batch: Batch, T: int) -> float:
         """Return the share of classes or of sequences that are right, or of variance explained.
 
-        All are 1 for a perfect predictor.
+        All are 1 for a perfect predictor. What the batch's mask leaves out doesn't count.
         """
         if self.loss is mean_squared_error:
             return 1 - mean_squared_error(y, batch.target)[0] / self.trivial(T)
-        right = (y.argmax(axis=-1) == batch.target)[self.scored]
+        right = y.argmax(axis=-1) == batch.target
+        if batch.mask is not None:
+            return float(right[batch.mask].mean())
+        right = right[self.scored]
         return float(np.mean(right.all(axis=0) if self.whole else right))
 
 
@@ -182,6 +185,14 @@ TASKS = {
     "brackets": Task(
         languages.brackets, 2, 2, softmax_cross_entropy, "every", languages.brackets_trivial, 0.95,
         whole=True,
+    ),
+    "associative_recall": Task(
+        relations.associative_recall, relations.KEYS + relations.VALUES, relations.VALUES,
+        softmax_cross_entropy, "every", always(math.log(relations.VALUES)), 0.9,
+    ),
+    "farthest": Task(
+        relations.farthest, relations.DIMENSIONS + 2 * relations.POINTS, relations.POINTS,
+        softmax_cross_entropy, "last", always(math.log(relations.POINTS)), 0.8, relations.POINTS,
     ),
 } | {
     f"first_of_{low:g}_to_{high:g}{'_marked' if marked else ''}": Task(
