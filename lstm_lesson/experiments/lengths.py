@@ -39,12 +39,12 @@ class Lengths(NamedTuple):
         return self.solved_at > 0
 
 
-def run(spec: Spec) -> Lengths:
+def run(spec: Spec, tested: int = TESTED) -> Lengths:
     """Train a model and test it on sequences of each of `LENGTHS`, drawn by seeds of their own."""
     model, task, seed, trial = train(spec)
     found = {}
     for T, own in zip(LENGTHS, seed.spawn(len(LENGTHS)), strict=True):
-        batch = task.sample(np.random.default_rng(own), TESTED, T)
+        batch = task.sample(np.random.default_rng(own), tested, T)
         y, _ = model.forward(batch.x.astype(spec.dtype))
         found[f"at_{T}"] = task.score(y, batch, T)
     return Lengths(**trial._asdict(), **found)

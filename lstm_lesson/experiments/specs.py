@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 
 from lstm_lesson.engine.arguments import check_choice
+from lstm_lesson.experiments.after_the_lstm import AFTER_THE_LSTM
 from lstm_lesson.experiments.classify.specs import CLASSIFY
 from lstm_lesson.experiments.repeat_1997.specs import REPEAT_1997
 from lstm_lesson.experiments.runs import Outcome, run
@@ -169,6 +170,7 @@ EXPERIMENTS = {
         REPEAT_1997,
         WATCH_THE_GATES,
         *SECOND_EDITION,
+        *AFTER_THE_LSTM,
         WRITE_TEXT,
         CLASSIFY,
     )
