@@ -1,0 +1,167 @@
+"""Chapter 24: scores of many models on two tasks, where attention looks, time against length."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from lstm_lesson.figures.dots import row_of_dots
+from lstm_lesson.figures.look import COLOURS, readable
+
+INK = {"LSTM": "#000000", "sLSTM": COLOURS["c"], "mLSTM": COLOURS["c"], "Transformer": COLOURS["i"],
+       "state space": COLOURS["o"]}  # fmt: skip
+
+
+def ink(name: str) -> str:
+    """Return the colour of a model: those of a family share one."""
+    return INK.get(name.removesuffix(" in blocks"), COLOURS["g"])
+
+
+def scores(
+    axes: Sequence[Axes], panels: Mapping[str, tuple[Mapping[str, np.ndarray], float]]
+) -> Sequence[Axes]:
+    """Draw the scores of the same models on several tasks, a dot a run; return the axes.
+
+    Parameters
+    ----------
+    axes : as many as there are panels, in a row that shares its vertical axis.
+    panels : title to the scores by the name of a model, (seeds,) each, and the score of a trivial
+        predictor, a dotted line. A model that is missing in one of them has a dash there.
+    """
+    names = list(dict.fromkeys(name for shown, _ in panels.values() for name in shown))
+    for ax, (title, (shown, level)) in zip(axes, panels.items(), strict=True):
+        ax.axvline(level, color="#333333", linestyle=":", linewidth=1)
+        for row, name in enumerate(names):
+            if name in shown:
+                row_of_dots(ax, row, shown[name], color=ink(name), bar=ink(name))
+            else:
+                ax.annotate(
+                    "not run", (0.5, row), ha="center", va="center", size=8, color="#777777"
+                )
+        ax.set(xlim=(-0.06, 1.06), ylim=(len(names) - 0.4, -0.6))
+        ax.set_title(title, fontsize=9.5)
+    axes[0].set_yticks(range(len(names)), names)
+    return axes
+
+
+def attention_map(ax: Axes, weights: np.ndarray, pairs: int, shown: np.ndarray) -> Axes:
+    """Draw where each step looks, and rings where the key that it asks for was shown.
+
+    Parameters
+    ----------
+    ax : axes to draw in.
+    weights : (T, T), a row the shares of a step.
+    pairs : how many steps showed a pair.
+    shown : (T - pairs,), for each question the step of its key, from 0.
+    """
+    T = len(weights)
+    image = ax.imshow(weights, cmap="Blues", vmin=0, vmax=1)
+    ax.plot(shown, np.arange(pairs, T), "o", mfc="none", mec=COLOURS["f"], ms=7, mew=1.2)
+    ax.axhline(pairs - 0.5, color="#777777", linewidth=0.8)
+    ticks = np.arange(3, T, 4)
+    ax.set(xlabel="looked at: step", ylabel="step", xticks=ticks, yticks=ticks)
+    ax.set_xticklabels(ticks + 1)
+    ax.set_yticklabels(ticks + 1)
+    ax.grid(False)
+    ax.figure.colorbar(image, ax=ax, fraction=0.045, pad=0.03)
+    return ax
+
+
+def learning_curves(
+    ax: Axes, arms: Mapping[str, object], levels: Mapping[str, float], *, looks: int = 40
+) -> Axes:
+    """Draw the validation scores of every run against the sequences that it has seen.
+
+    Parameters
+    ----------
+    ax : axes to draw in.
+    arms : name to an `Arm` of trials.
+    levels : name to the score of a trivial predictor, each a dotted line.
+    looks : validations in the whole budget of a run.
+    """
+    for name, arm in arms.items():
+        for spec, outcome in zip(arm.specs, arm.outcomes, strict=True):
+            values = np.array(outcome.scores.split(), float)
+            seen = np.arange(1, len(values) + 1) * (spec.steps // looks) * spec.batch_size
+            ax.plot(seen / 1000, values, color=ink(name), alpha=0.6, linewidth=1)
+    for name, level in levels.items():
+        ax.axhline(level, color="#333333", linestyle=":", linewidth=1)
+        ax.annotate(
+            name, (1, level), (-3, 3), xycoords=("axes fraction", "data"), va="bottom", ha="right",
+            textcoords="offset points", size=8.5, **readable("#333333"),
+        )  # fmt: skip
+    ax.set(xlabel="thousand sequences", ylabel="answers right", ylim=(0, 1.02))
+    return ax
+
+
+def one_row(ax: Axes, row: int, name: str, values: np.ndarray) -> Axes:
+    """Draw the values of one model as dots in its colour, with a bar at their median."""
+    return row_of_dots(ax, row, values, color=ink(name), bar=ink(name))
+
+
+def over_lengths(ax: Axes, lengths: Sequence[int], shares: Mapping[str, np.ndarray]) -> Axes:
+    """Draw shares of sequences that are right against their length: each run, and the median.
+
+    Parameters
+    ----------
+    ax : axes to draw in; its horizontal one becomes logarithmic.
+    lengths : of the test sequences, the first that of training.
+    shares : name to (runs, lengths).
+    """
+    for name, runs in shares.items():
+        ax.plot(lengths, runs.T, color=ink(name), alpha=0.25, linewidth=0.8)
+        ax.plot(lengths, np.median(runs, axis=0), "o-", color=ink(name))
+    ax.axvspan(lengths[0] * 0.9, lengths[0], color="#999999", alpha=0.3, linewidth=0)
+    ax.set(xscale="log", xlabel="steps", ylabel="sequences right", ylim=(-0.05, 1.08))
+    ax.set_xticks(lengths, map(str, lengths))
+    ax.minorticks_off()
+    return ax
+
+
+def times(ax: Axes, lengths: Sequence[int], milliseconds: Mapping[str, Sequence[float]]) -> Axes:
+    """Draw milliseconds against the length of the sequences, both logarithmic; return the axes."""
+    for (name, values), key in zip(milliseconds.items(), "figo", strict=False):
+        ax.plot(lengths, values, "o-", color=COLOURS[key])
+        ax.annotate(
+            name, (lengths[-1], values[-1]), (6, 0), textcoords="offset points", va="center",
+            annotation_clip=False, **readable(COLOURS[key]),
+        )  # fmt: skip
+    ax.set(xscale="log", yscale="log", xlabel="steps", ylabel="milliseconds")
+    ax.set_xticks(lengths, map(str, lengths))
+    ax.minorticks_off()
+    return ax
+
+
+def choices(
+    ax: Axes, models: Sequence[str], questions: Sequence[str], cells: Sequence[Sequence[tuple]]
+) -> Axes:
+    """Draw a table of what each model can do; return the axes.
+
+    Parameters
+    ----------
+    ax : axes to draw in.
+    models, questions : names of the rows and of the columns.
+    cells : for each model and question a text and how good that is, from 0 to 1, or None.
+    """
+    for row, entries in enumerate(cells):
+        for column, (text, good) in enumerate(entries):
+            colour = "#EEEEEE" if good is None else (COLOURS["h"] if good > 0.5 else "#F6D5C4")
+            box = {"facecolor": colour, "alpha": 0.55, "edgecolor": "white", "linewidth": 2}
+            ax.add_patch(_rectangle(column, row, box))
+            ax.annotate(text, (column, row), ha="center", va="center", size=8.5, color="#000000")
+    ax.set(xlim=(-0.5, len(questions) - 0.5), ylim=(len(models) - 0.5, -0.5))
+    ax.set_xticks(range(len(questions)), questions)
+    ax.set_yticks(range(len(models)), models)
+    ax.tick_params(length=0, labeltop=True, labelbottom=False)
+    ax.grid(False)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    return ax
+
+
+def _rectangle(column: float, row: float, style: dict):
+    from matplotlib.patches import Rectangle
+
+    return Rectangle((column - 0.5, row - 0.5), 1, 1, **style)
