@@ -44,7 +44,54 @@ def state_space_step(layer, p, x, state):
     return (C * s).sum(1) + p["d"] * u, s.reshape(-1)
 
 
-STEPS = {"MinGRU": min_gru_step, "MinLSTM": min_lstm_step, "StateSpace": state_space_step}
+def exponential_gates(layer, z_i, z_f, m, empty=False):
+    log_f = z_f if layer.forget_gate == "exp" else torch.log(torch.sigmoid(z_f))
+    if not layer.stabilised:
+        return torch.exp(z_i), torch.exp(log_f), m * 0
+    new = z_i if empty else torch.maximum(log_f + m, z_i)
+    return torch.exp(z_i - new), torch.exp(log_f + m - new), new
+
+
+def slstm_step(layer, p, x, state):
+    h, c, n, m = state
+    z_i, z_f, z_g, z_o = torch.chunk(
+        p["weight_ih_l0"] @ x + p["weight_hh_l0"] @ h + p["bias_l0"], 4
+    )
+    i, f, m = exponential_gates(layer, z_i, z_f, m, empty=bool((n == 0).all()))
+    c, n = f * c + i * torch.tanh(z_g), f * n + i
+    return torch.sigmoid(z_o) * c / n, c, n, m
+
+
+def mlstm_step(layer, p, x, state):
+    _, c, n, m = state
+    N, d = layer.heads, layer.hidden_size // layer.heads
+    q, k, v, o = torch.chunk(p["weight_ih_l0"] @ x + p["bias_l0"], 4)
+    z_i, z_f = torch.chunk(p["weight_if_l0"] @ x + p["bias_if_l0"], 2)
+    gates = [
+        exponential_gates(layer, *each, empty=bool((mine == 0).all()))
+        for *each, mine in zip(z_i, z_f, m, n.reshape(N, d), strict=True)
+    ]
+    i, f, m = (torch.stack(parts) for parts in zip(*gates, strict=True))
+    hs, cs, ns = [], [], []
+    for head in range(N):
+        rows = slice(head * d, (head + 1) * d)
+        key = k[rows] / d**0.5
+        C = f[head] * c.reshape(N, d, d)[head] + i[head] * torch.outer(v[rows], key)
+        sums = f[head] * n[rows] + i[head] * key
+        size = torch.maximum(torch.abs(sums @ q[rows]), torch.exp(-m[head]))
+        hs.append(torch.sigmoid(o[rows]) * (C @ q[rows]) / size)
+        cs.append(C.reshape(-1))
+        ns.append(sums)
+    return torch.cat(hs), torch.cat(cs), torch.cat(ns), m
+
+
+STEPS = {
+    "MLSTM": mlstm_step,
+    "MinGRU": min_gru_step,
+    "MinLSTM": min_lstm_step,
+    "SLSTM": slstm_step,
+    "StateSpace": state_space_step,
+}
 
 
 def forward(layer, params, x, state, lengths):

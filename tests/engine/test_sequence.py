@@ -11,6 +11,7 @@ from lstm_lesson.engine.minimal import MinGRU, MinLSTM
 from lstm_lesson.engine.residual import Residual
 from lstm_lesson.engine.sequence import SequenceLayer
 from lstm_lesson.engine.state_space import StateSpace
+from lstm_lesson.engine.xlstm import MLSTM, SLSTM
 from lstm_lesson.training import Adam, Batch, SequenceModel, fit, mean_squared_error
 
 
@@ -29,6 +30,10 @@ LAYERS = [
     (MinLSTM, {"how": "scan"}),
     (StateSpace, {}),
     (StateSpace, {"selective": True}),
+    (SLSTM, {}),
+    (SLSTM, {"forget_gate": "exp", "stabilised": False}),
+    (MLSTM, {"heads": 2}),
+    (MLSTM, {"forget_gate": "exp"}),
 ]
 each = pytest.mark.parametrize(("kind", "options"), LAYERS)
 
@@ -111,7 +116,7 @@ def test_a_model_learns_with_the_loop_of_the_book(kind, options, read):
     target = x.sum(axis=0) if read == "last" else x.cumsum(axis=0)
     batch = Batch(x, target, np.full(64, 5))
     before = model.loss(batch)
-    fit(model, batch, optimiser=Adam(0.02), batch_size=64, steps=60)
+    fit(model, batch, optimiser=Adam(0.02), batch_size=64, steps=150)
     assert model.loss(batch) < 0.5 * before
     assert all(part.shape[:2] == (1, 3) for part in model.zero_state(3))
 
