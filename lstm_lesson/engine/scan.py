@@ -4,8 +4,10 @@
 in a row are one step of the same kind, because ``a' (a h + b) + b' = (a' a) h + (a' b + b')``. So
 steps can be joined in pairs, the pairs in pairs, and so on: a scan. On a machine that does all
 joins of a round at once, T steps take about log2 T rounds. It is no gift: every round touches all
-T steps, so that the scan does log2 T times the work of the loop, and on one processor core it is
-the slower of the two. Chapter 24 measures both.
+T steps, so that the scan does about log2 T times the work of the loop. On one processor core it is
+the slower of the two as soon as a step has enough numbers to keep the core busy, as in training.
+Where a step has only a few, it is the faster one, because the loop then takes its time for calls
+and not for arithmetic. Chapter 24 measures both.
 """
 
 from __future__ import annotations

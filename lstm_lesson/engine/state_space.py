@@ -2,7 +2,7 @@
 
 It starts from a leaky integrator in continuous time, ``s'(t) = A s(t) + B u(t)``, with A < 0. If
 the input stays at u for a time delta, then the exact solution at its end is a step of the
-recurrence of `lstm_lesson.engine.scan`:
+recurrence of `lstm_lesson.engine.scan`::
 
     s_t = exp(delta A) s_{t-1} + (exp(delta A) - 1) / A * B u_t
 

@@ -76,7 +76,7 @@ class SLSTM(SequenceLayer):
 
     The equations are those of Beck et al. (2024), 8 to 17, with one head: pre-activations
     ``z = W x + U h + b`` for i, f, g, o; then ``i = exp(z_i)``, ``f = sigmoid(z_f)`` or
-    ``exp(z_f)``, ``g = tanh(z_g)``, ``o = sigmoid(z_o)``, and
+    ``exp(z_f)``, ``g = tanh(z_g)``, ``o = sigmoid(z_o)``, and::
 
         c_t = f * c_{t-1} + i * g,    n_t = f * n_{t-1} + i,    h_t = o * c_t / n_t
 
@@ -159,7 +159,7 @@ class MLSTM(SequenceLayer):
 
     The equations are those of Beck et al. (2024), 19 to 27. From the input come an output gate o
     (H,) and, for each head, a query q, a key k and a value v of d = H / heads numbers, and one
-    number each for i and f. With the key divided by ``sqrt(d)``,
+    number each for i and f. With the key divided by ``sqrt(d)``::
 
         C_t = f C_{t-1} + i v k^T,    n_t = f n_{t-1} + i k,    h_t = o * C_t q / max(|n_t . q|, 1)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from lstm_lesson import interop
 from lstm_lesson.engine.arguments import check_rng
-from lstm_lesson.engine.recurrent import RecurrentLayer
+from lstm_lesson.engine.layer import Layer
 
 DIFFERENCES_TOLERANCE = 1e-7  # a central difference with step 1e-5 keeps about 9 digits in float64
 AUTOGRAD_TOLERANCE = 1e-12  # rounding alone; sums of many terms lose a few digits of 16
@@ -151,7 +151,7 @@ def compare(
 
 
 def check(
-    layer: RecurrentLayer, x: np.ndarray, lengths=None, *, autograd: bool = True, rng=0
+    layer: Layer, x: np.ndarray, lengths=None, *, autograd: bool = True, state=None, rng=0
 ) -> Table:
     """Check every gradient that `layer.backward` returns, for random gradients arriving everywhere.
 
@@ -160,10 +160,13 @@ def check(
 
     Parameters
     ----------
-    layer : a float64 layer: `RNN`, `GRU` or `LSTM`.
+    layer : a float64 layer: `RNN`, `GRU`, `LSTM`, or one of those of chapter 24, which have to be
+        checked by differences alone.
     x, lengths : what ``layer.forward`` takes; keep `x` small, every entry of every tensor costs two
         forward passes.
     autograd : whether to compare with PyTorch as well; it has not every option.
+    state : what to start from, random by default. A layer in which not every state makes sense,
+        such as an sLSTM with its normaliser, takes one that `forward` returned.
     rng : a generator or a seed, for the weights of the sum and the initial state.
 
     Returns
@@ -183,8 +186,10 @@ def check(
         raise TypeError(f"layer: expected dtype float64, got {layer.dtype}; digits run out")
     rng = check_rng(rng)
     x = x.copy()
-    output, state, _ = layer.forward(x, lengths=lengths)
-    start, d_state = (_like(state, rng) for _ in range(2))
+    output, last, _ = layer.forward(x, state, lengths)
+    start, d_state = (_like(last, rng) for _ in range(2))
+    if state is not None:
+        start = type(state)(*map(np.copy, state)) if isinstance(state, tuple) else state.copy()
     d_output = rng.normal(size=output.shape)
 
     def loss() -> float:
@@ -194,7 +199,7 @@ def check(
 
     _, _, cache = layer.forward(x, start, lengths)
     grads = layer.backward(d_output, cache, d_state)
-    names = [f"{part}_0" for part in getattr(state, "_fields", ("h",))]
+    names = [f"{part}_0" for part in getattr(last, "_fields", ("h",))]
     tensors = {"x": x, **dict(zip(names, _parts(start), strict=False)), **layer.parameters()}
     d_start = dict(zip(names, _parts(grads.state), strict=False))
     ours = {"x": grads.x, **d_start, **grads.params}

@@ -16,6 +16,7 @@ kinds = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(
     kinds, st.sampled_from(HOW), *[st.integers(1, n) for n in (9, 3, 3, 4)],
     *[st.booleans()] * 2, st.integers(0),

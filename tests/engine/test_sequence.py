@@ -107,6 +107,7 @@ def test_a_file_gives_the_layer_back(kind, options, tmp_path):
     assert again._options() == layer._options()
 
 
+@pytest.mark.slow
 @each
 @pytest.mark.parametrize("read", ["last", "every"])
 def test_a_model_learns_with_the_loop_of_the_book(kind, options, read):

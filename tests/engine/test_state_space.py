@@ -17,6 +17,7 @@ options = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(options, *[st.integers(1, n) for n in (6, 3, 3, 3)], st.booleans(), st.integers(0))
 def test_it_equals_a_second_implementation(options, T, B, D, H, ragged, seed):
     layer = StateSpace(D, H, dtype=np.float64, **options)
