@@ -18,7 +18,10 @@ WIDTH = tomllib.loads((ROOT / "chapters" / "ruff.toml").read_text())["line-lengt
 MOST_OF_A_DRAWING = 250_000
 
 BOX = re.compile(r"^```{admonition} In this chapter\n:class: chapter-box\n(.*?)^```", re.M | re.S)
-AFTER = ["Summary", "Exercises", "Further reading"]
+AFTER = "Summary, [Check yourself,] Exercises, [Second reading,] Further reading"
+ENDS = re.compile(
+    r"(?:^|; )Summary(?:; Check yourself)?; Exercises(?:; Second reading)?; Further reading$"
+)
 
 # What differs from one machine or one run to the next, and what no reader wants to see.
 NOISE = {
@@ -69,8 +72,8 @@ def skeleton_violations(cells) -> list[str]:
     if [level for level, _ in titles].count(1) != 1 or titles[0][0] != 1:
         found.append("skeleton: exactly one title (#), before any other heading")
     parts = [title for level, title in titles if level == 2]
-    if parts[-3:] != AFTER:
-        found.append(f"skeleton: the last sections are {AFTER}, not {parts[-3:]}")
+    if not ENDS.search("; ".join(parts)):
+        found.append(f"skeleton: the last sections are {AFTER}, not {', '.join(parts[-5:])}")
     if len(parts) < 4:
         found.append("skeleton: no section before Summary")
     return found
@@ -242,8 +245,8 @@ def exercise_violations(cells) -> list[str]:
     number = len(re.findall(r"^[`:]{3,}\{exercise(?:-start)?\}", prose, re.M))
     solved = re.findall(r"^[`:]{3,}\{solution(?:-start)?\} *(\S+)", prose, re.M)
     found = []
-    if not 3 <= number <= 5:
-        found.append(f"exercises: 3 to 5 are wanted, there are {number}")
+    if not 3 <= number <= 8:
+        found.append(f"exercises: 3 to 8 are wanted, there are {number}")
     if len(labels) != number:
         found.append("exercises: each needs a :label:")
     if sorted(labels) != sorted(solved):
@@ -257,11 +260,24 @@ def exercise_violations(cells) -> list[str]:
     return found
 
 
+def self_test_violations(cells) -> list[str]:
+    prose = "\n".join(text(c["source"]) for c in cells if c["cell_type"] == "markdown")
+    found = []
+    for part in re.findall(r"^## Check yourself$(.*?)^## ", prose, re.M | re.S):
+        questions = re.findall(r"^\*\*(\d+)\.\*\*", part, re.M)
+        answers = part.count(":::{dropdown} Answer")
+        if questions != [str(n) for n in range(1, len(questions) + 1)] or len(questions) != 5:
+            found.append(f"check yourself: five questions are wanted, not {questions}")
+        if answers != len(questions):
+            found.append(f"check yourself: {answers} folded answers to {len(questions)} questions")
+    return found
+
+
 def prediction_violations(cells) -> list[str]:
     prose = "\n".join(text(c["source"]) for c in cells if c["cell_type"] == "markdown")
     number = prose.count("**Predict first")
-    wanted = "predictions: 3 to 6 **Predict first** are wanted"
-    found = [] if 3 <= number <= 6 else [f"{wanted}, there are {number}"]
+    wanted = "predictions: 3 to 8 **Predict first** are wanted"
+    found = [] if 3 <= number <= 8 else [f"{wanted}, there are {number}"]
     # From one prediction to the next, or to the end, the first answer is folded.
     folds = [":::{dropdown} Answer"] + [f"<{tag}>" for tag in ("hide-output", "hide-cell")]
     page = "\n".join(
@@ -292,6 +308,7 @@ def violations(notebook: dict) -> list[str]:
         + code_violations(cells)
         + output_violations(cells)
         + exercise_violations(cells)
+        + self_test_violations(cells)
         + prediction_violations(cells)
     )
 
@@ -399,6 +416,11 @@ def without(part, key):
     return lambda nb: nb["cells"][1]["metadata"]["mystnb"][part].pop(key)
 
 
+def self_test(questions=5, answer=":::{dropdown} Answer"):
+    asked = [f"**{n}.** Is it 2?\n\n{answer}\nYes.\n:::" for n in range(1, questions + 1)]
+    return set_source(7, "\n\n".join(["## Summary\n\nAdded.\n\n## Check yourself", *asked]))
+
+
 BREAKS = {
     "another kernel": (lambda nb: nb["metadata"]["kernelspec"].update(name="py312"), "kernelspec"),
     "no kernel": (lambda nb: nb["metadata"].clear(), "kernelspec"),
@@ -491,7 +513,10 @@ BREAKS = {
     "no alt": (without("image", "alt"), "without alt text"),
     "no caption": (without("figure", "caption"), "without caption"),
     "no figure name": (without("figure", "name"), "without name"),
-    "too few exercises": (lambda nb: nb["cells"].__delitem__(slice(9, 13)), "3 to 5"),
+    "late self-test": (set_source(8, "## Exercises\n\n## Check yourself"), "last sections"),
+    "four questions": (self_test(questions=4), "five questions"),
+    "open answers": (self_test(answer=":::{note}"), "0 folded answers"),
+    "too few exercises": (lambda nb: nb["cells"].__delitem__(slice(9, 13)), "3 to 8"),
     "no label": (set_source(9, "```{exercise}\n\nAdd. **Hint.** Add.\n```"), "needs a :label:"),
     "no solution": (lambda nb: nb["cells"].pop(10), "do not match"),
     "no hint": (set_source(9, "```{exercise} Task 1\n:label: ex-1\n\nAdd.\n```"), "needs a hint"),
@@ -502,7 +527,12 @@ BREAKS = {
 
 
 def test_a_good_notebook_breaks_no_rule():
-    assert violations(good_notebook()) == []
+    notebook = good_notebook()
+    assert violations(notebook) == []
+    self_test()(notebook)
+    assert violations(notebook) == []
+    set_source(-1, "## Second reading\n\nMore.\n\n## Further reading\n\nNone.")(notebook)
+    assert violations(notebook) == []
 
 
 @pytest.mark.parametrize("broken", BREAKS)
