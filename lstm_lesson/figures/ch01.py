@@ -27,13 +27,14 @@ def unrolled_diagram(ax: Axes, values: Sequence[tuple[float, float]] | None = No
     ax.annotate("", (0.55, 0), (-0.55, 0), arrowprops=arrow)
     for t in range(steps):
         x = 1.1 + 2.4 * t
-        for start, end in (((x, -1.1), (x, -0.5)), ((x, 0.5), (x, 1.1))):
-            ax.annotate("", end, start, arrowprops=arrow)
+        ax.annotate("", (x, -0.5), (x, -1.1), arrowprops={**arrow, "color": "#444444"})
+        ax.annotate("", (x, 1.1), (x, 0.5), arrowprops=arrow)
         if t < steps - 1:
             ax.annotate("", (x + 1.85, 0), (x + 0.55, 0), arrowprops=arrow)
         box = {"boxstyle": "round,pad=0,rounding_size=0.15", "fc": "#F6F6F6", "ec": "#444444"}
         ax.add_patch(FancyBboxPatch((x - 0.55, -0.5), 1.1, 1.0, **box))
-        ax.text(x, 0, "W, U, b", ha="center", va="center", size=9)
+        letters = "W, U, b" if values is None else "w, u, b"
+        ax.text(x, 0, letters, ha="center", va="center", size=9)
         names = f"$x_{t + 1}$", f"$h_{t + 1}$"
         if values is not None:
             names = tuple(
