@@ -9,11 +9,24 @@ from lstm_lesson import figures
 from lstm_lesson.figures import ch01, ch02, ch03, ch05, ch06, ch08, ch09, ch12, ch19, ch21
 
 
-def test_quantities_have_the_colour_and_the_name_of_their_quantity(ax, written):
-    x = np.linspace(-1, 1, 5)
-    ch03.quantities(ax, x, {"f": x**2, "h": x})
-    assert [line.get_color() for line in ax.lines] == [figures.COLOURS[k] for k in "fh"]
-    assert written(ax) == {"$f_t$ forget gate", "$h_t$ hidden state"}
+def test_a_growing_cell_has_the_parts_that_it_was_given(ax, written):
+    assert ch03.growing_cell(ax, "gi") is ax
+    assert written(ax) - {""} == {"$c$", "$g$", "$i$", "+", "\N{MULTIPLICATION SIGN}"}
+    whole = ch03.growing_cell(plt.subplots()[1], "gifo")
+    assert {"$h$", "$o$", "tanh"} <= written(whole)
+
+
+def test_a_stage_shows_each_number_and_what_is_wanted():
+    figure, rows = plt.figure(), {"g": [0.5, -2.0], "c": [0.5, -1.5]}
+    axes = ch03.stage(figure, "g", rows, [0.0, -3.0])
+    assert len(figure.axes) == 1 + len(axes) == 3
+    candidate, memory = axes
+    np.testing.assert_array_equal(candidate.lines[0].get_ydata(), rows["g"])
+    assert candidate.lines[0].get_color() == figures.COLOURS["g"]
+    held, wanted = memory.lines
+    np.testing.assert_array_equal(held.get_ydata(), rows["c"])
+    np.testing.assert_array_equal(wanted.get_ydata(), [0.0, -3.0])
+    assert memory.get_ylim()[0] < -3  # what is wanted is in sight
 
 
 def test_differences_by_size_draws_medians_and_ranges_in_epsilons(axes):
