@@ -6,12 +6,14 @@
 
 Each runs from top to bottom in a fresh kernel. Only outputs, execution counts and the state of
 widgets are replaced: sources, ids, metadata and the order of keys stay as they are, so that a
-review sees what changed. A chapter that raises an error or writes to stderr is not saved.
+review sees what changed. A picture named NAME gets the alternative text and the caption that a cell
+glued as NAME-alt and NAME-caption. A chapter that raises an error or writes to stderr is not saved.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import asyncio
 import json
 import os
@@ -87,6 +89,8 @@ def run(path: Path, timeout: int = 600) -> list[int]:
             if _text(cell["outputs"]) != _text(outputs):
                 changed.append(count)
             cell["execution_count"], cell["outputs"] = count, outputs
+    for part, key, value in computed_texts(notebook["cells"]):
+        part[key] = value
     notebook["metadata"].pop("widgets", None)
     if "widgets" in new["metadata"]:
         notebook["metadata"]["widgets"] = new["metadata"]["widgets"]
@@ -95,6 +99,28 @@ def run(path: Path, timeout: int = 600) -> list[int]:
     part.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     os.replace(part, path)
     return changed
+
+
+def computed_texts(cells: Sequence[dict]) -> list[tuple[dict, str, str]]:
+    """Return each text of a picture that was computed: where it belongs, its key, and what it is.
+
+    For a picture named NAME these are its alternative text and its caption, if a cell has glued
+    NAME-alt or NAME-caption.
+    """
+    glued = {}
+    for output in (o for cell in cells for o in cell.get("outputs", [])):
+        kept = output.get("metadata", {}).get("scrapbook")
+        if kept:
+            glued[kept["name"]] = "".join(output["data"][f"{kept['mime_prefix']}text/plain"])
+    found = []
+    for cell in cells:
+        texts = cell["metadata"].get("mystnb", {})
+        name = texts.get("figure", {}).get("name")
+        for part, key in (("image", "alt"), ("figure", "caption")):
+            if f"{name}-{key}" in glued:
+                value = ast.literal_eval(glued[f"{name}-{key}"])
+                found.append((texts.setdefault(part, {}), key, value))
+    return found
 
 
 def _in_one_piece(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from run_chapters import computed_texts
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
@@ -235,6 +236,15 @@ def output_violations(cells) -> list[str]:
     return found
 
 
+def picture_violations(cells) -> list[str]:
+    """A text of a picture that a cell computes is what stands there; `make run` puts it there."""
+    return [
+        f"pictures: {key} is {part.get(key)!r}, and was computed as {value!r}"
+        for part, key, value in computed_texts(cells)
+        if part.get(key) != value
+    ]
+
+
 def exercise_violations(cells) -> list[str]:
     prose = "\n".join(text(c["source"]) for c in cells if c["cell_type"] == "markdown")
     labels = re.findall(
@@ -307,6 +317,7 @@ def violations(notebook: dict) -> list[str]:
         + fold_violations(cells)
         + code_violations(cells)
         + output_violations(cells)
+        + picture_violations(cells)
         + exercise_violations(cells)
         + self_test_violations(cells)
         + prediction_violations(cells)
@@ -358,6 +369,12 @@ def stream(printed_text, name="stdout"):
 def picture(*kinds):
     data = dict.fromkeys(kinds or ("image/png", "image/svg+xml"), "aGk=")
     return {"output_type": "display_data", "data": data | {"text/plain": "<Figure>"}}
+
+
+def glued(name, value):
+    kept = {"name": name, "mime_prefix": "application/papermill.record/"}
+    data = {"application/papermill.record/text/plain": repr(value)}
+    return {"output_type": "display_data", "data": data, "metadata": {"scrapbook": kept}}
 
 
 FIGURE = {"mystnb": {"image": {"alt": "A line."}, "figure": {"caption": "Up.", "name": "fig-up"}}}
@@ -505,6 +522,10 @@ BREAKS = {
     "PNG alone": (
         lambda nb: nb["cells"][1].update(outputs=[picture("image/png")]),
         "an SVG, to show",
+    ),
+    "old caption": (
+        lambda nb: nb["cells"][5].update(outputs=[glued("fig-up-caption", "Down.")]),
+        "was computed as",
     ),
     "large drawing": (
         lambda nb: nb["cells"][1]["outputs"][0]["data"].update({"image/svg+xml": 300_000 * "M"}),

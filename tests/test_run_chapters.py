@@ -135,3 +135,22 @@ def test_the_command_runs_all_and_fails_if_one_does(tmp_path, monkeypatch, capsy
     assert err.startswith("02_bad: NOT SAVED, In [1]: ") and "ZeroDivisionError" in err
     assert run_chapters.main(["01"]) == 0
     assert "as before" in capsys.readouterr().out
+
+
+def test_a_picture_gets_the_texts_that_were_computed_for_it():
+    def glued(name, text):
+        return {
+            "output_type": "display_data",
+            "data": {"record/text/plain": [repr(text)]},
+            "metadata": {"scrapbook": {"name": name, "mime_prefix": "record/"}},
+        }
+
+    figure = {"image": {"alt": "Old."}, "figure": {"name": "fig-up"}}
+    cells = [
+        {"metadata": {"mystnb": figure}, "outputs": []},
+        {"metadata": {}, "outputs": [glued("fig-up-alt", "It's up."), glued("fig-up", 3)]},
+        {"metadata": {}, "outputs": [glued("fig-up-caption", "Up."), glued("fig-on-alt", "On.")]},
+    ]
+    found = run_chapters.computed_texts(cells)
+    assert found == [(figure["image"], "alt", "It's up."), (figure["figure"], "caption", "Up.")]
+    assert found[0][0] is figure["image"]
