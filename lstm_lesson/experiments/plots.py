@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from lstm_lesson import figures
-from lstm_lesson.experiments.runs import CURVE
+from lstm_lesson.experiments.runs import CURVE, Outcome
 from lstm_lesson.experiments.specs import experiment
 from lstm_lesson.experiments.statistics import Arm, Interval, arms, median
 from lstm_lesson.experiments.trials import Trial
@@ -71,9 +71,10 @@ def until_solved(ax: Axes, group: Sequence[Arm] | Mapping[str, Arm]) -> Axes:
         group = {arm.arm: arm for arm in group}
     for row, arm in enumerate(group.values()):
         budget = max(spec.steps * spec.batch_size for spec in arm.specs)
-        # A run of the second edition trains on after it; one of the first ended there.
-        seen = "solved_at" if isinstance(arm.outcomes[0], Trial) else "sequences"
-        seen, solved = arm.values(seen), arm.values("solved")
+        # By validation; but a run of 1997 is scored by what it trains on, and ends there.
+        seen, solved = arm.values("solved_at"), arm.values("solved_at") > 0
+        if not isinstance(arm.outcomes[0], Trial | Outcome):
+            seen, solved = arm.values("sequences"), arm.values("solved")
         middle = np.median(np.where(solved, seen, np.inf))
         ink = figures.COLOURS["i"]
         row_of_dots(ax, row, seen[solved], color=ink, middle=middle, height=14)
