@@ -156,7 +156,7 @@ LONGER_THAN_TRAINED = experiment(
 )  # fmt: skip
 
 START_IT_WELL = experiment(
-    "second/start_it_well",
+    "start_it_well",
     "initial values of an LSTM at short and long lags (chapter 7)",
     settings(
         {

@@ -32,26 +32,6 @@ def _runs(arms: dict[str, dict], places: list[tuple[str, int]], rates, **common)
     )
 
 
-START_IT_WELL = TrainingRuns(
-    name="start_it_well",
-    about="initial values of an LSTM at short and long lags (chapter 7)",
-    specs=_runs(
-        {
-            "forget bias 0": {"forget_bias": 0.0},
-            "forget bias 1": {"forget_bias": 1.0},
-            "forget bias 3": {"forget_bias": 3.0},
-            "chrono": {"chrono": "T"},
-            "forget bias 1, Xavier": {"forget_bias": 1.0, "recurrent_init": "xavier_uniform"},
-        },
-        places=[("adding", 20), ("adding", 100), ("temporal_order", 20), ("temporal_order", 100)],
-        rates=(0.003, 0.01, 0.03),
-        steps=2000,
-        stop=True,
-    ),
-    minutes=40,
-    long_lag=100,
-)
-
 LSTM_AGAINST_RNN = TrainingRuns(
     name="lstm_against_rnn",
     about="RNN, LSTM and GRU at equal size and at equal parameters (chapter 14)",
@@ -162,7 +142,6 @@ REMOVE_ONE_PIECE = TrainingRuns(
 EXPERIMENTS = {
     experiment.name: experiment
     for experiment in (
-        START_IT_WELL,
         LSTM_AGAINST_RNN,
         SECOND_CHANCE,
         STRETCH_THE_LAG,
