@@ -180,11 +180,27 @@ def judge(page: dict[str, list[dict]], seed: int = 0) -> dict[tuple, dict]:
     return found
 
 
+def together(words: list[str]) -> str:
+    """Return the word for a claim from those of its questions."""
+    words = [word for word in words if word != "no data"]
+    for_it, against = words.count("holds"), words.count("fails")
+    if for_it and against:
+        return "depends on"
+    if for_it + against < len(words) / 2:
+        return "undecided"
+    return "no data" if not words else "holds" if for_it else "fails"
+
+
 def main(pages: list[str]) -> None:
     text = (ROOT / "lstm_lesson/experiments/questions.json").read_text(encoding="utf-8")
     for name, page in json.loads(text).items():
         if not pages or name in pages:
-            for (claim, n), v in judge(page).items():
+            verdicts, words = judge(page), defaultdict(list)
+            for (claim, _), v in verdicts.items():
+                words[claim].append(v["word"])
+            for claim in words:
+                print(f"{name} {claim} {together(words[claim]).upper()}")
+            for (claim, n), v in verdicts.items():
                 print(f"{name} {claim} ({n + 1}): {v['word']}, p {v['p']:.2g}, wanted "
                       f"{v['level']:.2g}, one left out {'same' if v['alone'] else 'CHANGES'}, "
                       f"resampled {v['agreement']:.0%}")  # fmt: skip

@@ -1,11 +1,17 @@
 """Verdicts, computed by two programs that share no code, are the same words."""
 
+import itertools
+import json
+import re
 from pathlib import Path
 
 import pytest
 import verdicts
 
 from lstm_lesson.experiments.questions import QUESTIONS, claims
+from lstm_lesson.experiments.rules import overall
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_the_other_program_imports_nothing_of_the_package():
@@ -32,6 +38,45 @@ def test_both_give_every_question_the_same_word(page):
         assert verdict.agreement == pytest.approx(other["agreement"], abs=0.08)
         if abs(other["agreement"] - 0.9) > 0.05:
             assert verdict.word == other["word"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", QUESTIONS)
+def test_the_pages_print_what_the_other_program_finds(page):
+    """The chapter and the page of results: the claims' words, and those of their conditions."""
+    ours, found, words = claims(page), verdicts.judge(QUESTIONS[page]), {}
+    for (claim, n), verdict in found.items():
+        assert verdict["word"] not in ("holds", "fails") or verdict["agreement"] >= 0.9
+        if abs(verdict["agreement"] - 0.9) < 0.05:  # two draws may fall on either side
+            verdict["word"] = [*ours[claim].verdicts.values()][n].word
+        words.setdefault(claim, []).append(verdict["word"])
+    notebook = json.loads(
+        next((ROOT / "chapters").glob(f"{int(page):02}_*.ipynb")).read_text("utf-8")
+    )
+    outputs = [o for cell in notebook["cells"] for o in cell.get("outputs", [])]
+    printed = "\n".join("".join(output.get("text", "")) for output in outputs)
+    glance = (ROOT / "chapters" / "results_at_a_glance.md").read_text("utf-8")
+    for claim, each in words.items():
+        whole = verdicts.together(each)
+        in_chapter = re.search(
+            rf"^{re.escape(claim)} +({whole}|{whole.upper()})\b.*((?:\n  .*)*)", printed, re.M
+        )
+        assert in_chapter, (claim, whole)
+        at_a_glance = re.search(
+            rf"^\| \*\*{re.escape(claim)}\*\* \|.*\| \*\*{whole}\*\* \|$((?:\n\| [^*].*)*)",
+            glance,
+            re.M,
+        )
+        assert at_a_glance, (claim, whole)
+        if len(each) > 1:
+            assert re.findall(r"(holds|fails|undecided|no data)", in_chapter[2]) == each
+            assert re.findall(r"(holds|fails|undecided|no data) \|$", at_a_glance[1], re.M) == each
+
+
+def test_words_of_a_claim_are_put_together_as_by_the_package():
+    for n in range(5):
+        for words in itertools.product(("holds", "fails", "undecided", "no data"), repeat=n):
+            assert verdicts.together([*words]) == overall(words)
 
 
 def test_a_case_by_hand():

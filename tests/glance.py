@@ -1,0 +1,291 @@
+"""The page *Results at a glance*, written from the rows and from what chapters have printed.
+
+    python tests/glance.py          writes the tables into chapters/results_at_a_glance.md
+
+The page's words stand in that file and stay; the tables between its marks are written anew. Those
+of the second edition are computed from the rows; those of the first are what a chapter prints by
+its own rule, read from its committed outputs. `tests/test_glance.py` holds the page to this.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from lstm_lesson.experiments import questions, rules
+from lstm_lesson.experiments.runs import CHECKS, Outcome
+from lstm_lesson.experiments.specs import EXPERIMENTS, experiment
+from lstm_lesson.experiments.statistics import Interval, wilson
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "chapters" / "results_at_a_glance.md"
+BEGIN, END = "<!-- {}: written by tests/glance.py -->", "<!-- end of {} -->"
+# Where on its page a chapter tells of it; else its beginning.
+SECTIONS = {"7": "race-them", "15": "find-what-makes-a-lag-hard"}
+EFFECTS = {
+    "sooner": "factor between the sequences needed, below 1 if the first comes sooner",
+    "lower": "factor between the test losses, below 1 if the first is lower",
+    "higher": "difference, above 0 if the first is higher",
+    "share": "share of the runs",
+}
+
+
+FOUR = ("rate", "signs", "marked")
+FOUR_NAMES = {
+    ("2", "False"): "both signs, no mark",
+    ("2", "True"): "both signs, mark",
+    ("1", "False"): "one sign, no mark",
+    ("1", "True"): "one sign, mark",
+}
+
+
+def chapter(number: str) -> Path:
+    """Return the notebook of a chapter."""
+    return next((ROOT / "chapters").glob(f"{int(number):02}_*.ipynb"))
+
+
+def link(number: str) -> str:
+    """Return a link to what a chapter tells of its experiments."""
+    section = SECTIONS.get(number)
+    name = chapter(number).name
+    return f"[](./{name}#{section})" if section else f"[](./{name})"
+
+
+def heading(page: str, names: Iterable[str]) -> Iterable[str]:
+    """Yield what stands above a chapter's table: what tells of it, and how its rows are made."""
+    title = printed_title(page)
+    yield from ("", f"### Chapter {page}: {title}", "", f"Told in {link(page)}.", "")
+    for name in names:
+        runs = len(experiment(name).store().rows())
+        yield f"    lstm-lesson experiments run {name} --jobs 2"
+        yield from ("", f"makes its {runs:,} runs, in {minutes(name)} of one core.", "")
+
+
+def printed_title(page: str) -> str:
+    """Return the title of a chapter."""
+    return "".join(json.loads(chapter(page).read_text("utf-8"))["cells"][0]["source"]).split("\n")[
+        0
+    ][2:]
+
+
+def minutes(name: str) -> str:
+    """Return how long the rows of an experiment took on one core."""
+    seconds = sum(machine.seconds for machine in experiment(name).store().machines().values())
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
+
+
+def number(value: float) -> str:
+    """Return a number in two digits, as a reader writes it."""
+    if math.isnan(value):
+        return "?"
+    if math.isinf(value):
+        return "∞"
+    return f"{value:.2f}" if abs(value) < 10 else f"{value:.0f}"
+
+
+def interval(found: Interval) -> str:
+    """Return an estimate and its ends."""
+    return f"{number(found.value)} ({number(found.low)} to {number(found.high)})"
+
+
+def effect(entry: dict, arms: list) -> Interval:
+    """Return what a question measures, with an interval of 95 %."""
+    if entry["kind"] == "share":
+        (arm,) = arms
+        return wilson(sum(map(math.isfinite, questions.times(arm))), len(arm.outcomes))
+    if entry["kind"] == "sooner":
+        first = arms[0].specs[0].steps // CHECKS * arms[0].specs[0].batch_size
+        return Interval(*rules.factor_between(*map(questions.times, arms), first=first))
+    if entry["kind"] == "lower":
+        return Interval(*rules.factor_between(*(arm.values("test_loss").tolist() for arm in arms)))
+    sides = (np.exp(arm.values(entry["field"]).astype(float)).tolist() for arm in arms)
+    return Interval(*map(math.log, rules.factor_between(*sides)))
+
+
+def condition(entry: dict) -> str:
+    """Return under which condition a question is asked, and of which arms if they aren't alike."""
+    (arm, task, T), other = entry["a"], entry.get("b")
+    if other and other[1:] != entry["a"][1:]:  # two tasks, one cell
+        return f"{arm}: {task.replace('_', ' ')} or {other[1].replace('_', ' ')}, {T} steps"
+    text = f"{task.replace('_', ' ')}, {T} steps"
+    if "factor" in entry:
+        text += f", by a factor of {entry['factor']:g}"
+    if entry["kind"] == "higher":
+        text += f", {entry['field'].replace('_', ' ')}"
+    return text
+
+
+def made() -> dict[str, dict[str, list[dict]]]:
+    """Return the pages whose questions are answered by whole rows, with those questions."""
+    found = {}
+    for page, claims in questions.QUESTIONS.items():
+        for claim, entries in claims.items():
+            kept = [one for one in entries if not any(
+                name.startswith("second/") for name in questions.experiments_of(one)
+            )]  # fmt: skip
+            if kept:
+                found.setdefault(page, {})[claim] = kept
+    return found
+
+
+def second_edition() -> Iterable[str]:
+    """Yield the lines of the tables of what is judged by the rules of the second edition."""
+    for page, claims in made().items():
+        judged = questions.claims(page)
+        names = list(dict.fromkeys(
+            name for entries in claims.values() for one in entries
+            for name in questions.experiments_of(one)
+        ))  # fmt: skip
+        rows = {name: experiment(name).plan.arms(experiment(name).store().rows()) for name in names}
+        known = {key: arm for name in names for key, arm in rows[name].items()}
+        kinds = dict.fromkeys(one["kind"] for entries in claims.values() for one in entries)
+        yield from heading(page, names)
+        effects = "; for a *{}* it is the {}"
+        measured = "The effect is the " + EFFECTS[next(iter(kinds))]
+        measured += "".join(effects.format(kind, EFFECTS[kind]) for kind in list(kinds)[1:])
+        yield from (f"{measured}.", "")
+        yield "| claim, and where | effect (95 %) | solved | stays | verdict |"
+        yield "|---|---|---|---|---|"
+        for claim, entries in claims.items():
+            word, verdicts = judged[claim]
+            if len(entries) > 1:
+                yield f"| **{claim}** | | | | **{word}** |"
+            for entry, verdict in zip(entries, verdicts.values(), strict=True):
+                arms = [known[tuple(entry[side])] for side in "ab" if side in entry]
+                solved = ", ".join(f"{arm.solved} of {len(arm.outcomes)}" for arm in arms)
+                sure = verdict.level and (verdict.word != "undecided" or verdict.agreement < 1)
+                stays = f"{'yes' if verdict.alone else 'no'}, {verdict.agreement:.2f}"
+                where = condition(entry) if len(entries) > 1 else f"**{claim}**"
+                said = verdict.word if len(entries) > 1 else f"**{verdict.word}**"
+                shown = interval(effect(entry, arms))
+                yield f"| {where} | {shown} | {solved} | {stays if sure else '–'} | {said} |"
+
+
+def printed(number: str) -> list[str]:
+    """Return what the cells of a chapter print, or show as Markdown."""
+    found = []
+    for cell in json.loads(chapter(number).read_text(encoding="utf-8"))["cells"]:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            text = output.get("text", data.get("text/markdown", ""))
+            found.append("".join(text))
+    return [text for text in found if text]
+
+
+def of_14() -> Iterable[tuple[str, str, str]]:
+    for text in printed("14"):
+        for rival in ("equal size", "equal parameters"):
+            part = text.partition(f"LSTM / RNN, {rival}\n")[2].partition("LSTM /")[0]
+            for task, q, measured, word in re.findall(
+                r"^ (\w+)\s+([\d.]+) (\S+ \[.*?\])\s+(.+)$", part, re.M
+            ):
+                claim = f"On {task.replace('_', ' ')}, an LSTM's error is {q} of an RNN's, {rival}."
+                yield claim, measured, word
+
+
+def of_16() -> Iterable[tuple[str, str, str]]:
+    for text in printed("16"):
+        for claim, word in re.findall(r"^([A-Z].* LSTM.*\.) +(\w[\w ]+)$", text, re.M):
+            yield claim, "", word
+
+
+def of_17() -> Iterable[tuple[str, str, str]]:
+    for text in printed("17"):
+        for card in re.split(r"^(?=Experiment )", text, flags=re.M):
+            title = card.partition("\n")[0].removeprefix("Experiment ")
+            for arm, solved, word in re.findall(
+                r"^  (.+): rate .*\n    solved (\d+ of \d+);.*\n    verdict: (.+)$", card, re.M
+            ):
+                yield f"{title}: {arm}", f"{solved} solve it", word
+
+
+def of_18() -> Iterable[tuple[str, str, str]]:
+    for text in printed("18"):
+        for line in text.splitlines():
+            cells = [cell.strip() for cell in line.strip("| ").split(" | ")]
+            if len(cells) == 4 and cells[3].startswith("**"):
+                yield f"{cells[0][0].upper()}{cells[0][1:]}.", cells[1], cells[3].strip("*")
+
+
+FIRST = {
+    "14": (of_14, ("lstm_against_rnn", "second_chance")),
+    "16": (of_16, ("remove_one_piece",)),
+    "17": (of_17, ("repeat_1997",)),
+    "18": (of_18, ()),
+}
+
+
+def first_edition() -> Iterable[str]:
+    """Yield the lines of the tables of what chapters judge by rules of their own."""
+    for page, (read, names) in FIRST.items():
+        if page in made():
+            continue
+        yield from heading(page, names)
+        yield from ("| claim | measured | verdict there |", "|---|---|---|")
+        for claim, measured, word in read():
+            yield f"| {claim} | {measured or '–'} | {word} |"
+
+
+def disagreeing() -> Iterable[str]:
+    """Yield in how many rows of the first edition a lucky look and the test said two things."""
+    found = []
+    for one in EXPERIMENTS.values():
+        if one.outcome is Outcome:
+            rows = one.store().rows().values()
+            apart = sum(bool(row.solved_at) != row.solved for row in rows)
+            found.append(f"{apart} of {len(rows):,} of `{one.name}`")
+    if found:
+        yield ""
+        yield "In the rows that are left of that kind, the two still disagree:"
+        yield f"{', '.join(found)}."
+
+
+def replicated() -> Iterable[str]:
+    """Yield the tables of the two findings that scripts in tests/replicate/ found once more."""
+    runs: dict = {}
+    for name, fields in {"chrono": ("task", "start"), "mark_or_sign": FOUR}.items():
+        with open(ROOT / "tests" / "replicate" / f"{name}.csv", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                key = name, *(row[field] for field in fields)
+                runs.setdefault(key, []).append(float(row["solved_at"]) or math.inf)
+    yield from ("", "| task of 100 steps | start | solved | median of the sequences |")
+    yield "|---|---|---|---|"
+    for (name, *key), times in runs.items():
+        if name == "chrono":
+            middle = np.median(times)
+            shown = f"{middle:,.0f}" if middle < math.inf else "not within the budget"
+            yield f"| {' | '.join(key)} | {count(times)} | {shown} |"
+    yield from ("", "| rate | " + " | ".join(FOUR_NAMES.values()) + " |", "|---|---|---|---|---|")
+    for rate in dict.fromkeys(key[1] for key in runs if key[0] == "mark_or_sign"):
+        cells = [count(runs["mark_or_sign", rate, *place]) for place in FOUR_NAMES]
+        yield f"| {rate} | {' | '.join(cells)} |"
+
+
+def count(times: list[float]) -> str:
+    """Return how many runs got there."""
+    return f"{sum(map(math.isfinite, times))} of {len(times)}"
+
+
+def written(text: str) -> str:
+    """Return the page with its tables as they are to be."""
+    parts = {
+        "second": second_edition(), "replicated": replicated(), "first": first_edition(),
+        "looks": disagreeing(),
+    }  # fmt: skip
+    for name, lines in parts.items():
+        begin, end = BEGIN.format(name), END.format(name)
+        before, _, rest = text.partition(begin)
+        if not rest or end not in rest:
+            raise ValueError(f"the page has no marks for {name}: {begin} and {end}")
+        text = "\n".join([before + begin, *lines, "", end]) + rest.partition(end)[2]
+    return text
+
+
+if __name__ == "__main__":
+    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,43 @@
+"""The page *Results at a glance* says what the rows and the chapters say."""
+
+import glance
+import pytest
+
+
+@pytest.mark.slow
+def test_the_page_is_as_the_program_writes_it():
+    page = glance.PAGE.read_text(encoding="utf-8")
+    assert glance.written(page) == page, "python tests/glance.py writes it anew"
+
+
+def test_every_chapter_of_the_first_edition_has_claims():
+    for page, (read, _) in glance.FIRST.items():
+        if page not in glance.made():
+            assert len([*read()]) >= 8, page
+
+
+def test_a_page_without_marks_is_refused():
+    with pytest.raises(ValueError, match="no marks for second"):
+        glance.written("# Results")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(float("nan"), "?"), (float("inf"), "∞"), (0.3333, "0.33"), (12.3, "12")]
+)
+def test_numbers_are_short(value, text):
+    assert glance.number(value) == text
+
+
+def test_chapters_16_and_18_say_the_same_of_the_same_rows():
+    """Learning later and learning more slowly are one thing."""
+    sixteen = {claim.partition(":")[0]: word for claim, _, word in glance.of_16()}
+    eighteen = {claim: word for claim, _, word in glance.of_18()}
+    for part in ("forget gate", "input gate", "output gate", "output activation"):
+        article = "an" if part[0] in "io" else "a"
+        later = sixteen[f"Without {article} {part}, an LSTM learns later."]
+        assert eighteen[f"Without its {part} an LSTM learns more slowly."] == later
+    later = sixteen["Coupled gates make an LSTM learn later."]
+    assert eighteen["Coupled gates make an LSTM learn more slowly."] == later
+    turned = {"holds": "fails", "fails": "holds"}
+    later = sixteen["Peepholes make an LSTM learn later."]
+    assert eighteen["Peepholes make an LSTM learn faster."] == turned.get(later, later)
