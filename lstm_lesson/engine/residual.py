@@ -17,6 +17,7 @@ from lstm_lesson.engine.activations import relu, relu_derivative
 from lstm_lesson.engine.arguments import check_size
 from lstm_lesson.engine.initializers import xavier_uniform
 from lstm_lesson.engine.layer import Layer, option
+from lstm_lesson.engine.recurrent import RecurrentLayer
 from lstm_lesson.engine.sequence import SequenceLayer, SequenceOptions, affine, affine_back
 
 SMALL = 1e-5  # added to a variance, so that it can be divided by
@@ -77,16 +78,17 @@ def _layers(name: str, value) -> tuple[Layer, ...]:
 
 def _made(name: str, options: dict) -> Layer:
     """Return a layer without parameters, from what `Layer._options` gave and its class's name."""
-    known, todo = {}, [Layer]
+    known, todo = {}, [RecurrentLayer, SequenceLayer]
     while todo:
-        kind = todo.pop()
-        known[kind.__name__] = kind
-        todo += kind.__subclasses__()
+        subclasses = todo.pop().__subclasses__()
+        known |= {kind.__name__: kind for kind in subclasses if not kind.__name__.startswith("_")}
+        todo += subclasses
     options = dict(options)
-    if (kind := options.pop("layer", None)) not in known:
+    if not isinstance(kind := options.pop("layer", None), str) or kind not in known:
         raise ValueError(f"{name}: {kind!r} is no layer that has been imported")
     layer = known[kind].__new__(known[kind])
     layer._build(options)
+    layer._params = {}  # until those of the file are there
     return layer
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from modern_reference import TOLERANCE, shake
 
 from lstm_lesson import GRU, LSTM, RNN, Linear, gradcheck, interop
+from lstm_lesson.engine import files
 from lstm_lesson.engine.minimal import MinGRU
 from lstm_lesson.engine.residual import Residual, layer_norm, layer_norm_back
 from lstm_lesson.engine.state_space import StateSpace
@@ -94,8 +95,8 @@ def test_blocks_equal_the_same_blocks_in_torch(kinds, expand, T, B, D, H, batch_
 @pytest.mark.parametrize("expand", [0, 2])
 def test_gradients_by_central_differences_around_layers_of_every_kind(expand):
     rng = np.random.default_rng(3)
-    inside = [LSTM(2, 2, 2, dtype=np.float64), MinGRU(2, 2, dtype=np.float64)]
-    inside += [StateSpace(2, 2, dtype=np.float64), GRU(2, 2, dtype=np.float64)]
+    inside = [LSTM(4, 4, 2, dtype=np.float64), MinGRU(4, 4, dtype=np.float64)]
+    inside += [StateSpace(4, 4, dtype=np.float64), GRU(4, 4, dtype=np.float64)]
     layer = Residual(3, inside, expand=expand)
     shake(layer, rng)
     table = gradcheck.check(layer, rng.normal(size=(3, 2, 3)), [3, 2], autograd=False)
@@ -118,6 +119,27 @@ def test_a_file_with_a_layer_that_is_not_imported_says_so(tmp_path):
     Local.__name__ = "Elsewhere"
     with pytest.raises(ValueError, match="'Local' is no layer that has been imported"):
         Residual.load(tmp_path / "blocks.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"layer": "Layer"}, "'Layer' is no layer that has been imported"),
+        ({"layer": "SequenceLayer"}, "'SequenceLayer' is no layer"),
+        ({"layer": ["LSTM"]}, r"\['LSTM'\] is no layer"),
+        ({"layer": "Linear"}, "'Linear' is no layer"),
+        ({"num_layers": 10**9}, "arrays are too few"),
+        ({"input_size": 5}, "as many features out as in"),
+        ({"colour": 1}, "expected options of .* got .'colour'"),
+    ],
+)
+def test_a_file_with_something_else_for_a_layer_is_refused(change, message, tmp_path):
+    layer, path = Residual(3, [LSTM(4, 4)]), tmp_path / "blocks.safetensors"
+    options = {"layer": "Residual", **layer._options()}
+    options["layers"] = [options["layers"][0] | change]
+    files.save(path, layer.parameters(), options)
+    with pytest.raises(ValueError, match=message):
+        Residual.load(path)
 
 
 def test_what_it_refuses():
