@@ -7,7 +7,7 @@
 #   make run      every notebook run in place, or one: make run CHAPTER=03
 #   make plots    the pictures of plots/, drawn again
 #   make count    lines of code by room, and the budgets
-#   make bench    speed against PyTorch, kept in results/
+#   make bench    speed against PyTorch, and what chapter 22 measures, kept in results/
 #   make pdf      the whole book on paper, by Chromium or Chrome (elsewhere: make pdf CHROMIUM=PATH)
 #   make epub     the whole book for a reading device; the pages then offer both
 #   make serve    the built pages on http://127.0.0.1:8000 (another port: make serve PORT=8080)

@@ -2,8 +2,10 @@
 
     make bench
 
-Every figure is a ratio of medians taken by turns in one run on one thread, for machines are noisy
-and differ; nothing here passes or fails. ``--quick`` takes fewer turns and writes nothing.
+Every figure there is a ratio of medians taken by turns in one run on one thread, for machines are
+noisy and differ; nothing here passes or fails. What chapter 22 measures of its own, such as the
+rungs of its ladder, goes into ``results/ladder.csv``. ``--quick`` takes fewer turns and writes
+nothing; ``ladder`` alone measures the chapter alone.
 """
 
 import argparse
@@ -11,23 +13,27 @@ import csv
 import json
 import os
 import platform
-import random
-import time
+import shutil
 import tracemalloc
 from pathlib import Path
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"  # before NumPy reads it
+os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"  # in this process, whose time is counted
+os.environ["TORCHINDUCTOR_FORCE_DISABLE_CACHES"] = "1"  # as if for the first time
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
 from lstm_lesson import GRU, LSTM, RNN, Linear, interop  # noqa: E402
 from lstm_lesson.engine.loop import ArrayLoop  # noqa: E402
+from lstm_lesson.experiments.store import here  # noqa: E402
+from lstm_lesson.inspect.timing import in_turn  # noqa: E402
 from lstm_lesson.training import Adam, SequenceModel, clip_by_norm, mean_squared_error  # noqa: E402
 from lstm_lesson.training.models import Batch  # noqa: E402
 
-RESULTS = Path(__file__).parents[1] / "results"
+ROOT = Path(__file__).parents[1]
+RESULTS, CHAPTER = ROOT / "results", ROOT / "chapters" / "22_make_it_fast.ipynb"
 SHAPES = [  # (T, B, D, H)
     (3, 2, 4, 6),
     (20, 8, 64, 128),
@@ -38,24 +44,6 @@ SHAPES = [  # (T, B, D, H)
     (35, 20, 650, 650),
     (500, 20, 2, 64),
 ]
-
-
-def in_turn(functions, seconds):
-    """Return the median seconds of each function, called by turns until time is up.
-
-    Every round has an order of its own: what ran before leaves the caches as it needed them.
-    """
-    for function in functions:
-        function()
-    shuffled = random.Random(0)
-    times = {function: [] for function in functions}
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times[functions[0]]) < 5:
-        for function in shuffled.sample(functions, len(functions)):
-            start = time.perf_counter()
-            function()
-            times[function].append(time.perf_counter() - start)
-    return [float(np.median(taken)) for taken in times.values()]
 
 
 def problem(T, B, D, H, kind=LSTM, dtype=np.float32):
@@ -99,17 +87,18 @@ def against_torch(seconds):
         for shape in SHAPES:
             layer, x, d_output = problem(*shape, kind, dtype)
             step, forward = torch_step(layer, x, d_output)
-            functions = [
-                train_step(layer, x, d_output),
-                step,
-                lambda layer=layer, x=x: layer.forward(x, keep=False),
-                forward,
-                train_step(layer, x, d_output, loop=ArrayLoop),
-            ]
-            ours, theirs, ours_forward, theirs_forward, arrays = in_turn(functions, seconds)
-            steps.append(ours / theirs)
-            forwards.append(ours_forward / theirs_forward)
-            plain.append(arrays / theirs)
+            functions = {
+                "ours": train_step(layer, x, d_output),
+                "theirs": step,
+                "our forward": lambda layer=layer, x=x: layer.forward(x, keep=False),
+                "their forward": forward,
+                "arrays": train_step(layer, x, d_output, loop=ArrayLoop),
+            }
+            taken = in_turn(functions, seconds)
+            theirs = taken["theirs"]
+            steps.append(taken["ours"] / theirs)
+            forwards.append(taken["our forward"] / taken["their forward"])
+            plain.append(taken["arrays"] / theirs)
             yield f"{name} step / torch {shape}", steps[-1], f"torch {theirs * 1e3:.2f} ms"
             yield f"{name} forward / torch {shape}", forwards[-1], ""
         for what, ratios in (("step", steps), ("forward", forwards), ("array loop step", plain)):
@@ -129,7 +118,7 @@ def run_of_the_book(seconds):
             _, grads = model.loss_and_grads(batch)
             adam.step(model.parameters(), clip_by_norm(grads, 1.0)[0])
 
-        (taken,) = in_turn([step], seconds)
+        taken = in_turn({"step": step}, seconds)["step"]
         yield f"training step of the book, T={T}, ms", taken * 1e3, "H=20, B=20, float64, Adam"
 
 
@@ -139,14 +128,14 @@ def scaling(seconds):
     longer, wider = problem(200, *base[1:]), problem(base[0], 64, *base[2:])
     deep, deep_x, deep_d = problem(50, 16, 64, 64)
     four = LSTM(64, 64, 4, rng=0)
-    functions = [
-        train_step(layer, x, d_output),
-        train_step(*longer),
-        train_step(*wider),
-        train_step(deep, deep_x, deep_d),
-        train_step(four, deep_x, deep_d),
-    ]
-    one, long, wide, single, stacked = in_turn(functions, seconds)
+    functions = {
+        "one": train_step(layer, x, d_output),
+        "long": train_step(*longer),
+        "wide": train_step(*wider),
+        "single": train_step(deep, deep_x, deep_d),
+        "stacked": train_step(four, deep_x, deep_d),
+    }
+    one, long, wide, single, stacked = in_turn(functions, seconds).values()
     yield "four times T", long / one, "linear is 4"
     yield "four times B", wide / one, "linear is 4"
     yield "four layers", stacked / single, "linear is 4"
@@ -167,33 +156,79 @@ def memory(seconds):
         yield f"{name}, bytes a cell-step", kept / (T * H), "five float32, 20 bytes, is the least"
     everything = train_step(layer, x, d_output)
     little = train_step(layer, x, d_output, checkpoint=True)
-    one, two = in_turn([everything, little], min(seconds, 10))
+    one, two = in_turn({"all": everything, "little": little}, min(seconds, 10)).values()
     yield "time, checkpoint / not", two / one, f"T={T}"
+
+
+def chapter_22(seconds):
+    """Yield what chapter 22 measures, by the code that stands there: its cells tagged ``bench``."""
+    names = {}
+    for cell in json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"]:
+        if "bench" in cell["metadata"].get("tags", []):
+            exec("".join(cell["source"]), names)
+    for name, value in names["live"].items():
+        yield name, value, ""
+    yield from compiled_by_torch(names, seconds)
+
+
+def compiled_by_torch(names, seconds):
+    """Yield how long `torch.compile` takes for the loop over cells, and how fast it is then."""
+    if shutil.which("g++") is None:  # which it calls
+        return
+    T, B, D, H = size = names["SMALL"]
+    cell, x = torch.nn.LSTMCell(D, H), torch.zeros(T, B, D)
+    with torch.no_grad():
+        before = os.times()
+        compiled = torch.compile(names["by_cell"])
+        compiled(cell, x)
+        spent = sum(os.times()[:4]) - sum(before[:4])  # the compiler's own included
+        yield "torch.compile, first call, s", spent, f"{size}, of the processor"
+        given = names["problem"](size, np.float32)
+        calls = {
+            "torch.compile": lambda: compiled(cell, x),
+            "package": lambda: names["package"](*given),
+        }
+        taken = in_turn(calls, seconds)
+    yield "torch.compile / package", taken["torch.compile"] / taken["package"], f"forward, {size}"
+
+
+FILES = {
+    "bench": (against_torch, run_of_the_book, scaling, memory),
+    "ladder": (chapter_22,),
+}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer turns, and write nothing")
-    quick = parser.parse_args().quick
+    parser.add_argument("files", nargs="*", help="bench and ladder, by default both")
+    arguments = parser.parse_args()
     torch.set_num_threads(1)
-    rows = []
-    for part in (against_torch, run_of_the_book, scaling, memory):
-        for name, value, remark in part(0.5 if quick else 4):
-            rows.append((name, f"{value:.2f}", remark))
-            print(f"{name:<44} {value:8.2f}  {remark}", flush=True)
-    if not quick:
-        RESULTS.mkdir(exist_ok=True)
-        with (RESULTS / "bench.csv").open("w", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerows([("measure", "value", "remark"), *rows])
-        made_with = {
-            "numpy": np.__version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-            "processor": platform.machine(),
-            "command": "make bench",
-        }
-        (RESULTS / "bench.json").write_text(json.dumps(made_with, indent=1) + "\n")
+    for name in arguments.files or FILES:
+        rows = []
+        for part in FILES[name]:
+            for measure, value, remark in part(0.5 if arguments.quick else 2):
+                rows.append(
+                    (measure, f"{value:.4g}" if name == "ladder" else f"{value:.2f}", remark)
+                )
+                print("{:<46} {:>8}  {}".format(*rows[-1]), flush=True)
+        if not arguments.quick:
+            keep(name, rows)
+
+
+def keep(name, rows):
+    RESULTS.mkdir(exist_ok=True)
+    with (RESULTS / f"{name}.csv").open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerows([("measure", "value", "remark"), *rows])
+    made_with = {
+        "numpy": np.__version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "processor": here(0).processor,
+        "command": "make bench",
+    }
+    (RESULTS / f"{name}.json").write_text(json.dumps(made_with, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,20 @@ What several chapters draw is here by name. What one chapter draws is in the mod
 ``figures.ch02.rate_strips`` is drawn in chapter 2.
 """
 
-from lstm_lesson.figures import ch01, ch02, ch03, ch05, ch06, ch08, ch09, ch12, ch19, ch21, ch24
+from lstm_lesson.figures import (
+    ch01,
+    ch02,
+    ch03,
+    ch05,
+    ch06,
+    ch08,
+    ch09,
+    ch12,
+    ch19,
+    ch21,
+    ch22,
+    ch24,
+)
 from lstm_lesson.figures.dots import dots_and_rings, scores_by_name
 from lstm_lesson.figures.lines import band, norm_against_lag, strips
 from lstm_lesson.figures.look import (
@@ -36,6 +49,7 @@ __all__ = [
     "ch12",
     "ch19",
     "ch21",
+    "ch22",
     "ch24",
     "dots_and_rings",
     "label_end",

@@ -6,7 +6,7 @@ import pytest
 from browser import luminance
 
 from lstm_lesson import figures
-from lstm_lesson.figures import ch01, ch02, ch03, ch05, ch06, ch08, ch09, ch12, ch19, ch21
+from lstm_lesson.figures import ch01, ch02, ch03, ch05, ch06, ch08, ch09, ch12, ch19, ch21, ch22
 
 
 def test_a_growing_cell_has_the_parts_that_it_was_given(ax, written):
@@ -260,3 +260,25 @@ def test_scores_draw_every_run_and_what_was_published(ax):
     np.testing.assert_allclose(published.get_data(), ([32], [1]))
     assert [label.get_text() for label in ax.get_yticklabels()] == list(rows)
     assert ax.yaxis_inverted()
+
+
+def test_a_ladder_has_a_row_for_each_rung_and_a_line_for_each_series(ax):
+    series = {
+        "small": ([np.nan, 1.0, 4.0], "#0072B2", True),
+        "live": ([0.1, 1, 2], "#D55E00", False),
+    }
+    assert ch22.ladder(ax, ["numbers", "arrays", "compiled"], series) is ax
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["numbers", "arrays", "compiled"]
+    one, *drawn = ax.lines
+    assert one.get_xdata() == [1, 1]
+    np.testing.assert_array_equal(drawn[0].get_xdata(), series["small"][0])
+    assert [line.get_markerfacecolor() for line in drawn] == ["#0072B2", "none"]
+
+
+def test_a_roofline_bends_where_memory_and_arithmetic_take_as_long(ax):
+    points = {"a step": (np.array([1.0, 2.0]), np.array([3.0, 6.0]), "#0072B2")}
+    assert ch22.roofline(ax, 20.0, 100.0, points) is ax
+    roof, line = ax.lines
+    assert roof.get_xdata()[1] == 5
+    assert roof.get_ydata().tolist() == [5, 100, 100]
+    assert line.get_ydata().tolist() == [3, 6]
