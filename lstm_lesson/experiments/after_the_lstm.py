@@ -23,6 +23,8 @@ def _arms(sizes: dict[str, int]) -> dict[str, dict]:
     kinds = {
         "LSTM": LSTM,
         "LSTM in blocks": {"layer": "LSTM in blocks"},
+        "sLSTM": {"layer": "SLSTM"},
+        "mLSTM": {"layer": "MLSTM in blocks", "heads": 2},
         "minGRU": {"layer": "MinGRU in blocks"},
         "minGRU, signed": {"layer": "MinGRU in blocks", "signed": True},
         "state space": {"layer": "StateSpace in blocks", "selective": True},
@@ -40,7 +42,7 @@ def _experiment(name, about, arms, place, *, run, outcome, minutes, **common) ->
 KEEP_A_BIT = _experiment(
     "second/keep_a_bit",
     "parity by what came after the LSTM: trained to 40 steps, tested to 500 (chapter 24)",
-    _arms({"LSTM": 20, "LSTM in blocks": 8, "minGRU": 12, "minGRU, signed": 12,
+    _arms({"LSTM": 20, "LSTM in blocks": 8, "sLSTM": 20, "minGRU": 12, "minGRU, signed": 12,
            "Transformer": 10}),
     ("parity", 40),
     # Attention over 500 steps takes memory: fewer sequences than elsewhere.
@@ -54,7 +56,7 @@ KEEP_A_BIT = _experiment(
 LOOK_IT_UP = _experiment(
     "second/look_it_up",
     "associative recall of 8 pairs by what came after the LSTM (chapter 24)",
-    _arms({"LSTM": 32, "LSTM in blocks": 18, "minGRU": 24, "state space": 23,
+    _arms({"LSTM": 32, "LSTM in blocks": 18, "mLSTM": 22, "minGRU": 24, "state space": 23,
            "Transformer": 21}),
     ("associative_recall", 16),
     run=trial,

@@ -16,6 +16,7 @@ from lstm_lesson.engine.minimal import MinGRU, MinLSTM
 from lstm_lesson.engine.relational import RelationalMemory
 from lstm_lesson.engine.residual import Residual
 from lstm_lesson.engine.state_space import StateSpace
+from lstm_lesson.engine.xlstm import MLSTM, SLSTM
 
 
 def in_blocks(
@@ -30,8 +31,8 @@ def in_blocks(
     return Residual(input_size, layers, rng=rng)
 
 
-BARE = {"RelationalMemory": RelationalMemory}
+BARE = {"SLSTM": SLSTM, "RelationalMemory": RelationalMemory}
 AFTER = BARE | {
     f"{kind.__name__} in blocks": functools.partial(in_blocks, kind)
-    for kind in (LSTM, MinGRU, MinLSTM, StateSpace, SelfAttention)
+    for kind in (LSTM, MinGRU, MinLSTM, MLSTM, StateSpace, SelfAttention)
 }
