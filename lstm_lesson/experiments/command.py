@@ -18,6 +18,7 @@ Run what is not stored yet, in processes of one thread each or on a Dask cluster
 this package. Killed at any moment and started again, it goes on: nothing finished is lost.
 
   lstm-lesson experiments run start_it_well --jobs 2 --seeds 0 1 --only task=adding --only T=20
+  lstm-lesson experiments run mine.py --folder rows
   lstm-lesson experiments run start_it_well --scheduler tcp://192.0.2.1:8786"""
 STATUS = "Print a line for each arm, task and lag: runs stored, diverged, solved, and of how many."
 
@@ -36,7 +37,7 @@ def add_to(groups, raw: dict) -> None:
 
     add(_list, "list", LIST)
     option = add(_run, "run", RUN)
-    option("name", metavar="NAME", help="an experiment of `list`, or all")
+    option("name", metavar="NAME", help="an experiment of `list`, all, or a .py file with one")
     option("--jobs", type=int, default=1, metavar="N", help="processes, default %(default)s")
     option("--scheduler", metavar="ADDRESS", help="of a Dask cluster, to run there instead")
     option("--seeds", type=int, nargs="+", default=(), metavar="SEED", help="these only")
@@ -49,7 +50,7 @@ def add_to(groups, raw: dict) -> None:
     )
     option("--plots", default="plots", metavar="FOLDER", help="default %(default)s")
     option = add(_status, "status", STATUS)
-    option("name", nargs="?", metavar="NAME", help="an experiment of `list`; by default all")
+    option("name", nargs="?", metavar="NAME", help="one of `list` or a .py file; by default all")
 
 
 def _check_folder(folder: str) -> None:
@@ -102,12 +103,20 @@ def _with_runs(experiments: dict, which: dict) -> list:
     return found
 
 
+def _named(name: str):
+    """Return the experiment of that name, or the one of a Python file."""
+    from lstm_lesson.experiments.specs import experiment
+    from lstm_lesson.experiments.sweep import load
+
+    return load(name) if name.endswith(".py") else experiment(name)
+
+
 def _run(args) -> int:
-    from lstm_lesson.experiments.specs import EXPERIMENTS, experiment
+    from lstm_lesson.experiments.specs import EXPERIMENTS
     from lstm_lesson.experiments.sweep import sweep
 
     which = {"seeds": args.seeds, "only": args.only, "short": args.short}
-    chosen = [experiment(args.name)] if args.name != "all" else _with_runs(EXPERIMENTS, which)
+    chosen = [_named(args.name)] if args.name != "all" else _with_runs(EXPERIMENTS, which)
     for one in chosen:
         how = {"jobs": args.jobs, "scheduler": args.scheduler, "progress": not args.quiet}
         count = sweep(one, args.folder, **how, **which)
@@ -125,10 +134,10 @@ def _plot(args) -> int:
 
 
 def _status(args) -> int:
-    from lstm_lesson.experiments.specs import EXPERIMENTS, experiment
+    from lstm_lesson.experiments.specs import EXPERIMENTS
 
     _check_folder(args.folder)
-    for one in EXPERIMENTS.values() if args.name is None else [experiment(args.name)]:
+    for one in EXPERIMENTS.values() if args.name is None else [_named(args.name)]:
         rows = one.store(args.folder).rows()
         groups: dict[str, list] = {}
         for spec in one.planned(rows):

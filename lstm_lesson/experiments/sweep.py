@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import runpy
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -100,6 +101,17 @@ def rows_of_the_book() -> Path:
         f"the measured rows of the book are missing beside {package}: install its wheel, which "
         "has them, or name a folder that does"
     )
+
+
+def load(path) -> Experiment:
+    """Return the experiment that a Python file makes; its functions are sent along with each run.
+
+    Raises ValueError unless the file has one `Experiment`.
+    """
+    found = [v for v in runpy.run_path(str(path)).values() if isinstance(v, Experiment)]
+    if len(found) != 1:
+        raise ValueError(f"{path}: expected a file that makes one Experiment, got {len(found)}")
+    return found[0]
 
 
 def sweep(

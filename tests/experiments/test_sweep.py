@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from coins import COINS, bad_toss, coins, fatal_toss, fell, threads, toss
 
+from lstm_lesson import cli
 from lstm_lesson.experiments import sweep as module
 from lstm_lesson.experiments.store import here
-from lstm_lesson.experiments.sweep import NO_DASHBOARD, rows_of_the_book, sweep
+from lstm_lesson.experiments.sweep import NO_DASHBOARD, load, rows_of_the_book, sweep
 
 
 @pytest.fixture(scope="module")
@@ -232,3 +233,64 @@ def test_a_worker_with_other_code_is_refused(tmp_path, monkeypatch, field):
     with pytest.raises(ValueError, match=f"a worker has {field} .*, and here it is another"):
         sweep(COINS, tmp_path, seeds=[0])
     assert not coins(tmp_path).rows()
+
+
+OWN = """
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from lstm_lesson.experiments.sweep import Experiment
+
+
+class Spec(NamedTuple):
+    arm: str
+    task: str
+    T: int
+    seed: int
+
+
+class Square(NamedTuple):
+    value: int
+    solved: bool
+
+
+def square(x):
+    return x * x
+
+
+def run(spec: Spec) -> Square:
+    return Square(square(spec.seed), True)
+
+
+specs = tuple(Spec("own", "square", 1, seed) for seed in range(3))
+OWN = Experiment("own", "squares", specs, run, Square, minutes=1)
+"""
+
+
+@pytest.mark.slow
+def test_an_experiment_of_a_file_of_ones_own_is_run_with_all_that_is_in_it(tmp_path, capsys):
+    """Workers can't import that file: its classes and functions go along."""
+    file, rows = tmp_path / "own.py", tmp_path / "rows"
+    file.write_text(OWN)
+    command = ["experiments", "run", str(file), "--folder", str(rows), "--quiet"]
+    assert cli.main([*command, "--seeds", "0", "2"]) == 0
+    assert cli.main([*command, "--jobs", "2"]) == 0
+    assert [outcome.value for outcome in load(file).store(rows).rows().values()] == [0, 1, 4]
+    assert capsys.readouterr().out.endswith(f"{rows / 'own.csv'}: 1 runs added\n")
+    assert cli.main(["experiments", "status", str(file), "--folder", str(rows)]) == 0
+    assert capsys.readouterr().out == "own: square 1, own: 3 of 3 runs, 0 diverged, 3 solved\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("", "got 0"), (OWN + "TWO = OWN._replace(name='two')", "got 2")],
+)
+def test_a_file_without_its_one_experiment_is_refused(tmp_path, capsys, text, message):
+    file = tmp_path / "own.py"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=f"own.py: expected a file .* one Experiment, {message}"):
+        load(file)
+    with pytest.raises(SystemExit):
+        cli.main(["experiments", "run", str(tmp_path / "missing.py")])
+    assert "missing.py" in capsys.readouterr().err
