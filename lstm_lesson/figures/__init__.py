@@ -16,6 +16,7 @@ from lstm_lesson.figures import (
     ch19,
     ch21,
     ch22,
+    ch23,
     ch24,
 )
 from lstm_lesson.figures.dots import dots_and_rings, scores_by_name
@@ -50,6 +51,7 @@ __all__ = [
     "ch19",
     "ch21",
     "ch22",
+    "ch23",
     "ch24",
     "dots_and_rings",
     "label_end",

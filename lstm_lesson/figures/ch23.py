@@ -1,0 +1,96 @@
+"""Chapter 23: pairs of runs, what many of them say, and who did which run when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter, StrMethodFormatter
+
+from lstm_lesson.figures.look import COLOURS, readable
+
+WORDS = {1: COLOURS["i"], 0: "#D0D0D0", -1: COLOURS["f"]}  # first is less, nothing, more
+
+
+def pairs(ax: Axes, a: Sequence[float], b: Sequence[float], names: Sequence[str]) -> Axes:
+    """Draw a line for each pair of runs, blue if the first is less, grey if both are equal.
+
+    Parameters
+    ----------
+    ax : axes to draw in; the vertical one becomes logarithmic.
+    a, b : (seeds,), positive, one a run.
+    names : of the two arms.
+    """
+    for pair in zip(a, b, strict=True):
+        sign = int(np.sign(pair[1] - pair[0]))
+        colour = WORDS[sign] if sign else "#888888"
+        ax.plot((0, 1), pair, "o-", color=colour, alpha=0.6, linewidth=1.3)
+    ax.set_xticks((0, 1), names)
+    ax.set(yscale="log", xlim=(-0.25, 1.25))
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+    return ax
+
+
+def words(axes: Sequence[Axes], said: Mapping[int, np.ndarray], names: Sequence[str]) -> np.ndarray:
+    """Draw how often many repetitions of a comparison give each word, and how far they spread.
+
+    Parameters
+    ----------
+    axes : two, one above the other.
+    said : number of runs a side to (repetitions, 2): the word, 1, 0 or -1, and the share of pairs
+        in which the first is less.
+    names : of the words 1 and 0; the third is drawn without a name.
+    """
+    x = np.arange(len(said))
+    below = np.zeros(len(said))
+    for word, colour in WORDS.items():
+        share = np.array([np.mean(repeats[:, 0] == word) for repeats in said.values()])
+        axes[0].bar(x, share, 0.75, below, color=colour)
+        below += share
+    for place, name in zip(((x[-1], 0.06), (0, 0.94)), names, strict=True):
+        side, va = ("right", "bottom") if place[0] else ("left", "top")
+        at = (place[0] + (0.34 if place[0] else -0.34), place[1])
+        axes[0].annotate(name, at, ha=side, va=va, **readable("#222222"))
+    spread = np.array([np.quantile(r[:, 1], (0.025, 0.5, 0.975)) for r in said.values()])
+    axes[1].vlines(x, spread[:, 0], spread[:, 2], color=COLOURS["i"], linewidth=5, alpha=0.4)
+    axes[1].plot(x, spread[:, 1], "o", color=COLOURS["i"])
+    axes[1].axhline(0.5, color="#888888", linestyle="--", linewidth=1.2)
+    for ax in axes:
+        ax.set_xticks(x, said)
+        ax.set_ylim(0, 1)
+    return axes
+
+
+def timeline(ax: Axes, work: Mapping[str, np.ndarray], killed: tuple[str, float]) -> Axes:
+    """Draw what each worker did when, a bar for each run, and the moment at which one was killed.
+
+    Parameters
+    ----------
+    ax : axes to draw in.
+    work : name of a worker to (runs, 2): start and end, in seconds.
+    killed : its name, and when.
+    """
+    for row, (name, spans) in enumerate(work.items()):
+        ax.broken_barh(
+            [(start, end - start) for start, end in spans], (row - 0.35, 0.7),
+            color=COLOURS["f"] if name == killed[0] else COLOURS["i"], edgecolor="white", lw=0.8,
+        )  # fmt: skip
+    ax.plot(killed[1], list(work).index(killed[0]), "X", color="#222222", markersize=9)
+    ax.set_yticks(range(len(work)), work)
+    ax.set(ylim=(len(work) - 0.4, -0.6), xlabel="seconds")
+    return ax
+
+
+def overhead(ax: Axes, lengths: np.ndarray, took: np.ndarray) -> Axes:
+    """Draw how long a task takes on a cluster against how long its work takes, both in ms."""
+    ends = np.array([lengths.min() / 2, lengths.max() * 1.5])
+    ax.plot(ends, ends, color="#888888", linestyle="--", linewidth=1.2)
+    ax.plot(lengths, took, "o-", color=COLOURS["i"])
+    ax.annotate("the work alone", (lengths[1], lengths[1] * 0.8), va="top", **readable("#555555"))
+    ax.annotate("on the cluster", (lengths[0], took[0] * 1.8), **readable(COLOURS["i"]))
+    ax.set(xscale="log", yscale="log", xlabel="work in a task (ms)", ylabel="time for a task (ms)")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    return ax
