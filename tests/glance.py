@@ -160,7 +160,8 @@ def second_edition() -> Iterable[str]:
                 arms = [known[tuple(entry[side])] for side in "ab" if side in entry]
                 solved = ", ".join(f"{arm.solved} of {len(arm.outcomes)}" for arm in arms)
                 sure = verdict.level and (verdict.word != "undecided" or verdict.agreement < 1)
-                stays = f"{'yes' if verdict.alone else 'no'}, {verdict.agreement:.2f}"
+                share = math.floor(100 * verdict.agreement) / 100  # 0.895 is below 0.9
+                stays = f"{'yes' if verdict.alone else 'no'}, {share:.2f}"
                 where = condition(entry) if len(entries) > 1 else f"**{claim}**"
                 said = verdict.word if len(entries) > 1 else f"**{verdict.word}**"
                 shown = interval(effect(entry, arms))

@@ -17,7 +17,8 @@ def arm(*solved_at, task="adding_1997"):
         )
         for n in solved_at
     )
-    return Arm("LSTM", task, 100, 0.01, (0.01,), (), outcomes)
+    specs = (SimpleNamespace(budget=200_000),) * len(solved_at)
+    return Arm("LSTM", task, 100, 0.01, (0.01,), specs, outcomes)
 
 
 @pytest.mark.parametrize(
@@ -27,8 +28,8 @@ def test_nine_of_ten_are_enough(solved, verdict):
     assert report.learned(arm(*[50] * solved, *[0] * (10 - solved))) == verdict
 
 
-def test_none_is_not_learned():
-    assert report.learned(arm(*[0] * 10)) == "not learned"
+def test_none_says_nothing_beyond_the_budget():
+    assert report.learned(arm(*[0] * 10)) == "not within 200,000 sequences"
 
 
 def test_cost_is_by_the_interval_of_the_median():
@@ -60,7 +61,7 @@ def test_a_card_says_what_is_in_the_rows():
     assert "1.5 minutes" in text
     nothing = report.card("adding_1997", {key: arm(*[0] * 10)}, machines)
     assert "solved 0 of 10; - [-, -]; wrong - of 2,560" in nothing
-    assert "verdict: not learned\n" in nothing
+    assert "verdict: not within 200,000 sequences\n" in nothing
 
 
 def test_every_published_task_is_run():

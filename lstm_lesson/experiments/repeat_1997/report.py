@@ -41,8 +41,10 @@ def until_learned(arm: Arm) -> Interval:
 
 
 def learned(arm: Arm) -> str:
-    """Return "learned", "at times" or "not learned", by how many runs solved the task."""
-    return "learned" if arm.solved >= ENOUGH else "at times" if arm.solved else "not learned"
+    """Return "learned", "at times" or "not within N", by how many runs solved the task."""
+    if not arm.solved:  # and who knows what would have come after
+        return f"not within {arm.specs[0].budget:,} sequences"
+    return "learned" if arm.solved >= ENOUGH else "at times"
 
 
 def cost(arm: Arm, sequences: int) -> str:
