@@ -11,6 +11,7 @@ import functools
 from lstm_lesson.engine.arguments import check_choice
 from lstm_lesson.experiments.after_the_lstm import AFTER_THE_LSTM
 from lstm_lesson.experiments.classify.specs import CLASSIFY
+from lstm_lesson.experiments.forecast.specs import FORECAST
 from lstm_lesson.experiments.repeat_1997.specs import REPEAT_1997
 from lstm_lesson.experiments.runs import Outcome, run
 from lstm_lesson.experiments.second_edition import SECOND_EDITION, settings
@@ -152,6 +153,7 @@ EXPERIMENTS = {
         *AFTER_THE_LSTM,
         WRITE_TEXT,
         CLASSIFY,
+        FORECAST,
     )
 }
 
