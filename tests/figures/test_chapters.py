@@ -6,7 +6,20 @@ import pytest
 from browser import luminance
 
 from lstm_lesson import figures
-from lstm_lesson.figures import ch01, ch02, ch03, ch05, ch06, ch08, ch09, ch12, ch19, ch21, ch22
+from lstm_lesson.figures import (
+    ch01,
+    ch02,
+    ch03,
+    ch05,
+    ch06,
+    ch08,
+    ch09,
+    ch12,
+    ch19,
+    ch20,
+    ch21,
+    ch22,
+)
 
 
 def test_a_growing_cell_has_the_parts_that_it_was_given(ax, written):
@@ -218,6 +231,33 @@ def test_coloured_text_puts_each_letter_on_its_own_value(ax):
     # Black letters are readable on every colour there is.
     rgbs = ch19.COLOURS(np.linspace(0, 1, 255))[:, :3]
     assert min((luminance(rgb) + 0.05) / 0.05 for rgb in rgbs) > 4.5
+
+
+def test_a_fan_starts_at_the_last_value_that_was_read(ax):
+    time, value = np.arange(6.0), np.array([1.0, 2, 3, 4, 5, 6])
+    ahead = np.array([[[2.0, 1], [3, 3], [4, 5]]])
+    assert ch20.fans(ax, time, value, [1], ahead) is ax
+    line, series, origin = ax.lines
+    assert line.get_xydata().tolist() == [[1, 2], [2, 3], [3, 3]]
+    assert series.get_xydata().tolist() == np.column_stack([time, value]).tolist()
+    assert origin.get_xydata().tolist() == [[1, 2]]
+    band = ax.collections[0].get_paths()[0].vertices
+    assert {(2.0, 2.0), (2.0, 4.0), (3.0, 1.0), (3.0, 5.0)} <= {tuple(v) for v in band.tolist()}
+
+
+def test_what_is_learned_from_ends_where_the_forecast_begins(ax):
+    assert ch20.rolling_origins(ax, 1700, [1950, 1960], 11) is ax
+    bars = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in ax.patches]
+    assert bars == [(1700, 1950), (1950, 1961), (1700, 1960), (1960, 1971)]
+
+
+def test_errors_ahead_are_a_line_each_and_a_band_over_runs(ax, written):
+    runs = np.array([[1.0, 2], [3, 4], [2, 9]])
+    assert ch20.errors_ahead(ax, np.array([5, 10]), {"net": runs, "line": runs[0]}, {}, {}) is ax
+    assert [line.get_ydata().tolist() for line in ax.lines] == [[2, 4], [1, 2]]
+    band = ax.collections[0].get_paths()[0].vertices
+    assert band[:, 1].min() == 1 and band[:, 1].max() == 9
+    assert {"net", "line"} <= written(ax)
 
 
 def test_beliefs_put_the_truth_in_black_and_its_strongest_rival_in_colour(written):
