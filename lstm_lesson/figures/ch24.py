@@ -122,11 +122,15 @@ def over_lengths(ax: Axes, lengths: Sequence[int], shares: Mapping[str, np.ndarr
 
 def times(ax: Axes, lengths: Sequence[int], milliseconds: Mapping[str, Sequence[float]]) -> Axes:
     """Draw milliseconds against the length of the sequences, both logarithmic; return the axes."""
-    for (name, values), key in zip(milliseconds.items(), "figo", strict=False):
-        ax.plot(lengths, values, "o-", color=COLOURS[key])
+    colours = dict(zip(milliseconds, "figo", strict=False))
+    lowest = 0.0
+    for name, values in sorted(milliseconds.items(), key=lambda item: item[1][-1]):
+        colour = COLOURS[colours[name]]
+        ax.plot(lengths, values, "o-", color=colour)
+        lowest = max(values[-1], 1.4 * lowest)  # so that no label stands on another
         ax.annotate(
-            name, (lengths[-1], values[-1]), (6, 0), textcoords="offset points", va="center",
-            annotation_clip=False, **readable(COLOURS[key]),
+            name, (lengths[-1], lowest), (6, 0), textcoords="offset points", va="center",
+            annotation_clip=False, **readable(colour),
         )  # fmt: skip
     ax.set(xscale="log", yscale="log", xlabel="steps", ylabel="milliseconds")
     ax.set_xticks(lengths, map(str, lengths))
