@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from lstm_lesson.figures.dots import row_of_dots
-from lstm_lesson.figures.look import COLOURS, label_end, readable
+from lstm_lesson.figures.look import label_end, readable
 
 
 def rates_by_gain(
@@ -23,14 +23,14 @@ def rates_by_gain(
     measured : (N, seeds); a dot is the median, a bar the range.
     predicted : label to (N, seeds); a line is the median, up to four of them.
     """
-    inks = [COLOURS[key] for key in "figo"]
+    lines = ["--", "-", "-.", ":"]  # in grey, for the cell's colours mean something else
     ends = {label: np.median(rates, axis=1)[-1] for label, rates in predicted.items()}
     height = 0.0
     for label in sorted(ends, key=ends.get):
-        rates, ink = predicted[label], inks[list(predicted).index(label)]
-        ax.plot(gains, np.median(rates, axis=1), color=ink)
+        rates, line = predicted[label], lines[list(predicted).index(label)]
+        ax.plot(gains, np.median(rates, axis=1), color="#777777", linestyle=line)
         height = max(ends[label], 1.45 * height)  # labels of lines that meet stay apart
-        label_end(ax, gains, [height], label, color=ink)
+        label_end(ax, gains, [height], label)
     low, median, high = np.quantile(measured, [0, 0.5, 1], axis=1)
     ax.vlines(gains, low, high, color="#333333", linewidth=1, zorder=3)
     ax.plot(gains, median, "o", color="#333333", zorder=3)
@@ -54,8 +54,8 @@ def rate_strips(
     span : the lowest and the highest rate that are shaded.
     labelled : rows whose strips get their label, on the left of the dots.
     """
-    ax.axvspan(*span, color=COLOURS["c"], alpha=0.3, linewidth=0)
-    inks = [COLOURS[key] for key in "igf"]
+    ax.axvspan(*span, color="#DDDDDD", linewidth=0)
+    inks = ["#111111", "#404040", "#707070"]
     for row, (name, strips_of_row) in enumerate(rows.items()):
         for column, (label, values) in enumerate(strips_of_row.items()):
             y, ink = row + 0.26 * (column - 1), inks[column]
