@@ -6,7 +6,7 @@ from lstm_lesson.experiments.classify.training import OutcomeClassify, SpecClass
 from lstm_lesson.experiments.sweep import Experiment
 from lstm_lesson.experiments.tuning import OPEN, RATES, Plan
 
-STEPS = {"shifted": 500, "rows": 400, "ink": 500, "mnist_1d": 700, "pixels": 800, "permuted": 800}
+STEPS = {"shifted": 500, "rows": 400, "ink": 500, "mnist_1d": 700, "pixels": 500, "permuted": 500}
 LENGTHS = {"shifted": 24, "rows": 8, "ink": 30, "mnist_1d": 40, "pixels": 64, "permuted": 64}
 _LSTM = {"network": "LSTM", "hidden_size": 32}
 
