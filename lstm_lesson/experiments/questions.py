@@ -73,7 +73,8 @@ def question(one: dict, a: Arm, b: Arm | None = None) -> Sooner | Share:
     if kind == "share":
         return Share(tuple(time < math.inf for time in times(a)), one["share"])
     if kind == "higher":
-        return Sooner(*(tuple(-v for v in arm.values(one["field"]).tolist()) for arm in (a, b)))
+        sides = (tuple(-v for v in arm.values(one["field"]).tolist()) for arm in (a, b))
+        return Sooner(*sides, first=-math.inf)  # no look before which all are tied
     if kind == "lower":
         losses = (arm.values("test_loss").tolist() for arm in (a, b))
         sides = (tuple(v if v < math.inf else math.inf for v in arm) for arm in losses)

@@ -7,6 +7,7 @@ from test_runs import SMALL
 
 from lstm_lesson.experiments import questions
 from lstm_lesson.experiments.questions import QUESTIONS, claims, experiments_of, question, times
+from lstm_lesson.experiments.rules import judge
 from lstm_lesson.experiments.specs import EXPERIMENTS, experiment
 from lstm_lesson.experiments.statistics import Arm
 from lstm_lesson.experiments.trials import trial
@@ -56,6 +57,10 @@ def test_what_an_entry_asks():
     assert question({"kind": "lower", "factor": 5}, a, b).factor == 5
     asked = question({"kind": "higher", "field": "score"}, arm(score=[0.2, 1.0]), arm(score=[0, 0]))
     assert asked.a == (-0.2, -1.0)
+    high, low = arm(score=[0.8, 0.9, 0.7] * 3), arm(score=[0.1, 0.3, 0.2] * 3)
+    entry = {"kind": "higher", "field": "score"}
+    assert judge({1: question(entry, high, low)})[1].word == "holds"
+    assert judge({1: question(entry, low, high)})[1].word == "fails"
     assert question({"kind": "share", "share": 0.5}, a).samples == ((False, True),)
     with pytest.raises(ValueError, match="kind"):
         question({"kind": "nicer"}, a, b)
