@@ -10,7 +10,7 @@ import functools
 
 from lstm_lesson.engine.arguments import check_choice
 from lstm_lesson.experiments.after_the_lstm import AFTER_THE_LSTM
-from lstm_lesson.experiments.classify.specs import CLASSIFY
+from lstm_lesson.experiments.classify.specs import CLASSIFY, CLASSIFY_VIEWS
 from lstm_lesson.experiments.forecast.specs import FORECAST
 from lstm_lesson.experiments.repeat_1997.specs import REPEAT_1997
 from lstm_lesson.experiments.runs import Outcome, run
@@ -154,6 +154,7 @@ EXPERIMENTS = {
         WRITE_TEXT,
         CLASSIFY,
         FORECAST,
+        CLASSIFY_VIEWS,
     )
 }
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lstm_lesson.experiments.classify.specs import CLASSIFY, LENGTHS
+from lstm_lesson.experiments.classify.specs import CLASSIFY, CLASSIFY_VIEWS, LENGTHS
 from lstm_lesson.experiments.classify.training import (
     VERSION,
     OutcomeClassify,
@@ -21,7 +21,7 @@ from lstm_lesson.tasks.views import view
 from lstm_lesson.training.models import Batch
 
 SPEC = SpecClassify("LSTM", "rows", 8, "LSTM", 8, "last", False, True, 0.03, 50, 40, 0)
-SETTINGS = CLASSIFY.plan.settings
+SETTINGS = CLASSIFY.plan.settings + CLASSIFY_VIEWS.plan.settings
 
 
 @pytest.mark.parametrize(
@@ -115,15 +115,16 @@ def test_arms_have_about_as_many_parameters_as_the_lstm(task):
     assert max(counts.values()) < 1.03 * min(counts.values()), counts
 
 
-def test_the_rows_keep_the_rules():
-    rows = CLASSIFY.store().rows()
+@pytest.mark.parametrize("one", [CLASSIFY, CLASSIFY_VIEWS], ids=lambda one: one.name)
+def test_the_rows_keep_the_rules(one):
+    rows = one.store().rows()
     assert {outcome.version for outcome in rows.values()} <= {VERSION}
     for spec, outcome in rows.items():
         assert outcome.sequences == spec.steps * spec.batch_size
         counts = np.array(outcome.confusion.split(), int).reshape(10, 10)
         assert outcome.status != "ok" or np.trace(counts) / counts.sum() == outcome.score
         assert spec.task == "ink" or outcome.alone == outcome.score
-    for arm in CLASSIFY.plan.arms(rows).values():
+    for arm in one.plan.arms(rows).values():
         assert len(arm.outcomes) == 10
 
 

@@ -19,19 +19,24 @@ def _settings(task: str, arms: dict[str, dict]) -> tuple[SpecClassify, ...]:
 
 
 # Sizes are such that the counts of parameters, with the head, are nearest to that of the LSTM.
-_SETTINGS = (
-    _settings(
+_DIGITS = _settings(
+    "shifted",
+    {
+        "LSTM": _LSTM,
+        "LSTM, attention": _LSTM | {"read": "attention"},
+        "MLP": {"network": "MLP", "hidden_size": 27},
+        "convolution": {"network": "conv", "hidden_size": 21},
+    },
+) + _settings("rows", {"LSTM": _LSTM})
+_VIEWS = (
+    _settings("rows", {"MLP": {"network": "MLP", "hidden_size": 74}})
+    + _settings(
         "shifted",
         {
-            "LSTM": _LSTM,
-            "LSTM, attention": _LSTM | {"read": "attention"},
             "LSTM, mean": _LSTM | {"read": "mean"},
             "LSTM, bidirectional": _LSTM | {"hidden_size": 21, "bidirectional": True},
-            "MLP": {"network": "MLP", "hidden_size": 27},
-            "convolution": {"network": "conv", "hidden_size": 21},
         },
     )
-    + _settings("rows", {"LSTM": _LSTM, "MLP": {"network": "MLP", "hidden_size": 74}})
     + _settings(
         "ink",
         {
@@ -55,15 +60,22 @@ _SETTINGS = (
     + _settings("permuted", {"LSTM": _LSTM})
 )
 
-# Five rates first, where `tuning.FIRST` has seven; beyond them the grid grows in the same way.
-_PLAN = Plan(_SETTINGS, seeds=10, first=RATES[3:8])
 
-CLASSIFY = Experiment(
-    "second/classify",
-    "sequences with one label each, by LSTM, GRU, RNN, MLP and convolution (chapter 21)",
-    tuple(_PLAN({})),
-    run,
-    OutcomeClassify,
-    minutes=10,
-    plan=_PLAN,
+def _experiment(name: str, about: str, settings: tuple[SpecClassify, ...], minutes: float):
+    # Five rates first, where `tuning.FIRST` has seven; beyond them the grid grows in the same way.
+    plan = Plan(settings, seeds=10, first=RATES[3:8])
+    return Experiment(name, about, tuple(plan({})), run, OutcomeClassify, minutes, plan=plan)
+
+
+CLASSIFY = _experiment(
+    "classify",
+    "digits at one place and at any place, by LSTM, MLP and convolution (chapter 21)",
+    _DIGITS,
+    minutes=4,
+)
+CLASSIFY_VIEWS = _experiment(
+    "second/classify_views",
+    "MNIST-1D, digits pixel by pixel, and sequences of different lengths (chapter 21)",
+    _VIEWS,
+    minutes=6,
 )
