@@ -104,8 +104,17 @@ def effect(entry: dict, arms: list) -> Interval:
         return Interval(*rules.factor_between(*map(questions.times, arms), first=first))
     if entry["kind"] == "lower":
         return Interval(*rules.factor_between(*(arm.values("test_loss").tolist() for arm in arms)))
-    sides = (np.exp(arm.values(entry["field"]).astype(float)).tolist() for arm in arms)
-    return Interval(*map(math.log, rules.factor_between(*sides)))
+    # A difference is the logarithm of a factor; scaled, so that no power overflows.
+    sides = [arm.values(entry["field"]).astype(float) for arm in arms]
+    scale = max(1.0, *(np.abs(side).max() / 100 for side in sides))
+    factors = rules.factor_between(*(np.exp(side / scale).tolist() for side in sides))
+    return Interval(*(scale * np.log(factor) for factor in factors))
+
+
+def counted(arm) -> str:
+    """Return how many runs of an arm solved their task, or how many there are if none can."""
+    runs = len(arm.outcomes)
+    return f"{arm.solved} of {runs}" if hasattr(arm.outcomes[0], "solved") else f"{runs} runs"
 
 
 def condition(entry: dict) -> str:
@@ -158,7 +167,7 @@ def second_edition() -> Iterable[str]:
                 yield f"| **{claim}** | | | | **{word}** |"
             for entry, verdict in zip(entries, verdicts.values(), strict=True):
                 arms = [known[tuple(entry[side])] for side in "ab" if side in entry]
-                solved = ", ".join(f"{arm.solved} of {len(arm.outcomes)}" for arm in arms)
+                solved = ", ".join(map(counted, arms))
                 sure = verdict.level and (verdict.word != "undecided" or verdict.agreement < 1)
                 share = math.floor(100 * verdict.agreement) / 100  # 0.895 is below 0.9
                 stays = f"{'yes' if verdict.alone else 'no'}, {share:.2f}"

@@ -1,6 +1,9 @@
 """The page *Results at a glance* says what the rows and the chapters say."""
 
+from types import SimpleNamespace
+
 import glance
+import numpy as np
 import pytest
 
 
@@ -14,6 +17,14 @@ def test_every_chapter_of_the_first_edition_has_claims():
     for page, (read, _) in glance.FIRST.items():
         if page not in glance.made():
             assert len([*read()]) >= 8, page
+
+
+def test_a_difference_of_large_numbers_has_an_interval():
+    a, b = np.arange(900.0, 910), np.arange(100.0, 110)
+    arms = [SimpleNamespace(values=lambda field, v=v: v) for v in (a, b)]
+    found = glance.effect({"kind": "higher", "field": "longest"}, arms)
+    assert found.value == pytest.approx(800)
+    assert 790 < found.low < 800 < found.high < 810
 
 
 def test_a_page_without_marks_is_refused():
