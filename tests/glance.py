@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "chapters" / "results_at_a_glance.md"
 BEGIN, END = "<!-- {}: written by tests/glance.py -->", "<!-- end of {} -->"
 # Where on its page a chapter tells of it; else its beginning.
-SECTIONS = {"7": "race-them", "15": "find-what-makes-a-lag-hard"}
+SECTIONS = {"7": "race-them", "14": "look-at-every-run", "15": "find-what-makes-a-lag-hard"}
 EFFECTS = {
     "sooner": "factor between the sequences needed, below 1 if the first comes sooner",
     "lower": "factor between the test losses, below 1 if the first is lower",
@@ -188,17 +188,6 @@ def printed(number: str) -> list[str]:
     return [text for text in found if text]
 
 
-def of_14() -> Iterable[tuple[str, str, str]]:
-    for text in printed("14"):
-        for rival in ("equal size", "equal parameters"):
-            part = text.partition(f"LSTM / RNN, {rival}\n")[2].partition("LSTM /")[0]
-            for task, q, measured, word in re.findall(
-                r"^ (\w+)\s+([\d.]+) (\S+ \[.*?\])\s+(.+)$", part, re.M
-            ):
-                claim = f"On {task.replace('_', ' ')}, an LSTM's error is {q} of an RNN's, {rival}."
-                yield claim, measured, word
-
-
 def of_16() -> Iterable[tuple[str, str, str]]:
     for text in printed("16"):
         for claim, word in re.findall(r"^([A-Z].* LSTM.*\.) +(\w[\w ]+)$", text, re.M):
@@ -224,7 +213,6 @@ def of_18() -> Iterable[tuple[str, str, str]]:
 
 
 FIRST = {
-    "14": (of_14, ("lstm_against_rnn", "second_chance")),
     "16": (of_16, ("remove_one_piece",)),
     "17": (of_17, ("repeat_1997",)),
     "18": (of_18, ()),

@@ -21,7 +21,10 @@ from lstm_lesson.experiments.watch_the_gates import WATCH_THE_GATES
 from lstm_lesson.figures.dots import row_of_dots
 
 # Of an arm, or of all that begin with its first word.
-INKS = {"LSTM": "#000000", "GRU": "#0072B2", "RNN": "#D55E00", "LSTM, chrono": "#009E73"}
+INKS = {"LSTM": "#000000", "GRU": "#0072B2", "RNN": "#D55E00", "IRNN": "#777777",
+        "LSTM, chrono": "#009E73"}  # fmt: skip
+# Of chapter 14, in the order of its figures.
+AGAINST = ("LSTM", "GRU", "RNN", "IRNN", "GRU, equal size", "RNN, equal size")
 TITLES = {
     "sine": "sine",
     "recall": "recall",
@@ -36,7 +39,7 @@ TITLES = {
 def arm_look(arm: str) -> dict:
     """Return the colour and the line of an arm: by its cell, and by its second name if any."""
     cell, _, rest = arm.partition(", ")
-    line = "-" if not rest else "--" if rest in ("equal size", "equal parameters") else ":"
+    line = "-" if not rest else "--" if rest == "equal size" else ":"
     return {"color": INKS.get(arm, INKS.get(cell, "#555555")), "linestyle": line}
 
 
@@ -113,6 +116,7 @@ def against_lag(ax: Axes, lines: Mapping[str, Mapping[int, Interval]]) -> Axes:
 
 def validation_curves(ax: Axes, group: Sequence[Arm]) -> Axes:
     """Draw the median validation loss over a run, and a band from the best run to the worst."""
+    ends = {}
     for arm in group:
         found = [[float(v) for v in outcome.curve.split()] for outcome in arm.outcomes]
         values = np.full((len(found), CURVE), np.inf)
@@ -124,9 +128,14 @@ def validation_curves(ax: Axes, group: Sequence[Arm]) -> Axes:
             seen, values.min(axis=0), values.max(axis=0), color=look["color"], alpha=0.12, lw=0
         )
         ax.plot(seen, np.median(values, axis=0), **look)
-        figures.label_end(ax, seen, np.median(values, axis=0), arm.arm, color=look["color"])
+        ends[arm.arm] = np.log10(np.median(values[:, -1]))
     ax.axhline(group[0].outcomes[0].trivial, color="#333333", linestyle=":", linewidth=1)
     ax.set(yscale="log", xlabel="sequences seen", ylabel="validation loss")
+    low, high = np.log10(ax.get_ylim())
+    place = low
+    for name in sorted(ends, key=ends.get):  # from below, none on another
+        place = max(ends[name], place + 0.07 * (high - low))
+        figures.label_end(ax, seen[-1:], [10**place], name, color=arm_look(name)["color"])
     return ax
 
 
@@ -140,27 +149,32 @@ def bits_recalled(arm: Arm) -> Interval:
 
 
 def lstm_vs_rnn_comparison(folder=None) -> plt.Figure:
-    """Return the figure of ``lstm_against_rnn``: every run, a panel a task."""
-    rows = arms(experiment("lstm_against_rnn").store(folder).rows())
+    """Return the figure of ``lstm_against_rnn``: every reported run, a panel a task."""
+    rows = _reported("lstm_against_rnn", folder)
     places = list(dict.fromkeys(key[1:] for key in rows))
-    figure, axes = plt.subplots(len(places), 1, figsize=(5, 1.45 * len(places)))
-    for ax, place in zip(axes, places, strict=True):
-        losses(ax, [arm for key, arm in rows.items() if key[1:] == place])
+    figure, axes = plt.subplots(len(places), 1, figsize=(5, 1.6 * len(places)))
+    for ax, place in zip(np.atleast_1d(axes), places, strict=True):
+        losses(ax, [rows[arm, *place] for arm in AGAINST if (arm, *place) in rows])
         ax.set_title(f"{TITLES[place[0]]}, {place[1]} steps")
-    axes[-1].set_xlabel("test loss")
+    ax.set_xlabel("test loss")
     return figure
 
 
 def training_dynamics(folder=None) -> plt.Figure:
-    """Return the figure of how runs of ``lstm_against_rnn`` learn, and a GRU with another start."""
-    rows = arms(experiment("lstm_against_rnn").store(folder).rows())
-    rows |= arms(experiment("second_chance").store(folder).rows())
+    """Return the figure of how runs of ``lstm_against_rnn`` learn, and one other RNN."""
+    rows = _reported("lstm_against_rnn", folder) | _reported("fair_starts", folder)
     figure, axes = plt.subplots(2, 1, figsize=(5, 6))
-    chosen = ("LSTM", "GRU, equal parameters", "RNN, equal parameters", "GRU, update bias 1")
+    chosen = ("LSTM", "GRU", "RNN", "IRNN", "RNN, ReLU, U = 1")
     for ax, (task, T) in zip(axes, (("adding", 60), ("recall", 25)), strict=True):
         validation_curves(ax, [rows[arm, task, T] for arm in chosen if (arm, task, T) in rows])
         ax.set_title(f"{TITLES[task]}, {T} steps")
     return figure
+
+
+def _reported(name: str, folder) -> dict[tuple[str, str, int], Arm]:
+    """Return the reported runs of an experiment of the second edition by (arm, task, T)."""
+    known = experiment(name)
+    return known.plan.arms(known.store(folder).rows())
 
 
 def sequence_length_analysis(folder=None) -> plt.Figure:

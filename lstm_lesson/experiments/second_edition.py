@@ -100,7 +100,7 @@ OFFSETS = experiment(
 
 # Every cell with the start that its literature recommends, at equal parameters and at equal size.
 LSTM_AGAINST_RNN = experiment(
-    "second/lstm_against_rnn",
+    "lstm_against_rnn",
     "RNN, LSTM and GRU at equal size, and at equal parameters (chapter 14)",
     settings(
         {
@@ -122,7 +122,7 @@ LSTM_AGAINST_RNN = experiment(
 # What a start consists of: activation and recurrent matrix of the RNN varied apart, and gates that
 # start at 0. The arms that these are held against are those of `lstm_against_rnn`.
 FAIR_STARTS = experiment(
-    "second/fair_starts",
+    "fair_starts",
     "RNN, LSTM and GRU with other initial values and ReLU (chapter 14)",
     settings(
         {

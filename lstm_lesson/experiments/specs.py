@@ -33,51 +33,6 @@ def _runs(arms: dict[str, dict], places: list[tuple[str, int]], rates, **common)
     )
 
 
-LSTM_AGAINST_RNN = TrainingRuns(
-    name="lstm_against_rnn",
-    about="RNN, LSTM and GRU at equal size and at equal parameters (chapter 14)",
-    specs=_runs(
-        {
-            "LSTM": {"layer": "LSTM"},
-            "GRU, equal size": {"layer": "GRU"},
-            "RNN, equal size": {"layer": "RNN"},
-            "GRU, equal parameters": {"layer": "GRU", "hidden_size": "matched"},
-            "RNN, equal parameters": {"layer": "RNN", "hidden_size": "matched"},
-        },
-        places=[
-            ("sine", 30),
-            ("recall", 25),
-            ("adding", 20),
-            ("adding", 60),
-            ("marked_value", 50),
-            ("noisy_pattern", 80),
-        ],
-        rates=(0.001, 0.003, 0.01),
-        steps=2000,
-        stop=False,
-    ),
-    minutes=45,
-)
-
-_AGAIN = {"rates": (0.001, 0.003, 0.01), "steps": 2000, "stop": False}
-SECOND_CHANCE = TrainingRuns(
-    name="second_chance",
-    about="a GRU that starts open, and an RNN with ReLU: added afterwards (chapter 14)",
-    specs=(
-        *_runs(
-            {"GRU, update bias 1": {"layer": "GRU", "hidden_size": "matched", "update_bias": 1.0}},
-            places=[("recall", 25), ("marked_value", 50)],
-            **_AGAIN,
-        ),
-        *_runs(
-            {"RNN, ReLU": {"layer": "RNN", "hidden_size": "matched", "nonlinearity": "relu"}},
-            places=[("recall", 25), ("marked_value", 50), ("adding", 20)],
-            **_AGAIN,
-        ),
-    ),
-    minutes=6,
-)
-
 _STRETCHED = {
     "RNN": {"layer": "RNN", "hidden_size": "matched"},
     "GRU": {"layer": "GRU", "hidden_size": "matched", "update_bias": 1.0},
@@ -143,8 +98,6 @@ REMOVE_ONE_PIECE = TrainingRuns(
 EXPERIMENTS = {
     experiment.name: experiment
     for experiment in (
-        LSTM_AGAINST_RNN,
-        SECOND_CHANCE,
         STRETCH_THE_LAG,
         REMOVE_ONE_PIECE,
         REPEAT_1997,
