@@ -12,7 +12,9 @@ from test_pages import article, page  # noqa: F401
 PHONE = {"width": 412, "height": 823}
 PLAIN, WITH_WIDGET = 250 * 1024, 400 * 1024  # compressed, until a page stands on a phone
 MORE = {"api": 260 * 1024}  # what is over it: the reference
-SITE = 22_000_000  # bytes of what a browser may ask for; not what is offered to be saved
+# Bytes of what a browser may ask for, not of what is offered to be saved. The aim was 20 million for
+# 18 chapters.
+SITE = 27_000_000
 SAVED = ("_sources", "_downloads")
 PACKED = {".woff", ".woff2", ".png", ".jpg", ".zip"}
 
