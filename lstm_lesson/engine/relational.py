@@ -48,7 +48,8 @@ def relational_step(x, memory, params, heads):
     params : of a `RelationalMemory`; their number doesn't depend on that of the slots.
     """
     seen = np.concatenate([memory, x], axis=1)  # (B, slots + 1, S)
-    q, (k, v) = linear(memory, params, "q"), np.split(linear(seen, params, "kv"), 2, axis=-1)
+    q = linear(memory, params, "q")
+    k, v = np.split(linear(seen, params, "kv"), 2, axis=-1)
     taken, attended = attend(*(to_heads(a, heads) for a in (q, k, v)))
     taken = from_heads(taken)  # (B, slots, S)
     summed = memory + linear(taken, params, "out")
@@ -57,7 +58,8 @@ def relational_step(x, memory, params, heads):
     new, kept_new = layer_norm(
         a + linear(inner, params, "down"), params["gain_2"], params["offset_2"]
     )
-    z = linear(tanh(memory), params, "gates") + x @ params["weight_x"].T  # (B, slots, 2 S)
+    z = linear(tanh(memory), params, "gates")  # (B, slots, 2 S)
+    z = z + x @ params["weight_x"].T
     i, f = np.split(sigmoid(z), 2, axis=-1)
     g = tanh(new)
     kept = (x, memory, seen, taken, attended, kept_a, a, inner, kept_new, i, f, g)
