@@ -159,7 +159,8 @@ class MLSTM(SequenceLayer):
 
     The equations are those of Beck et al. (2024), 19 to 27. From the input come an output gate o
     (H,) and, for each head, a query q, a key k and a value v of d = H / heads numbers, and one
-    number each for i and f. With the key divided by ``sqrt(d)``::
+    number each for i and f. With the key, and unlike in the paper also its bias, divided by
+    ``sqrt(d)``::
 
         C_t = f C_{t-1} + i v k^T,    n_t = f n_{t-1} + i k,    h_t = o * C_t q / max(|n_t . q|, 1)
 
