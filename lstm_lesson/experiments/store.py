@@ -32,7 +32,7 @@ class Machine(NamedTuple):
     python: str
     numpy: str
     torch: str
-    commit: str  # of the repository, with "+" if files in it had changed; "" outside of one
+    commit: str  # the last that changed the package, "+" if files had changed since; "" without git
 
 
 class Store:
@@ -230,7 +230,7 @@ def here(seconds: float) -> Machine:
 @functools.cache
 def _here() -> tuple[str, ...]:
     root = Path(__file__).parents[1]  # the package: a run is made by all of it
-    commit = _git(root, "rev-parse", "--short=10", "HEAD")
+    commit = _git(root, "log", "-1", "--format=%h", "--abbrev=10", "--", ".")
     if commit and _git(root, "status", "--porcelain", "."):
         commit += "+"
     return _processor(), platform.python_version(), version("numpy"), version("torch"), commit

@@ -280,5 +280,11 @@ def test_a_row_says_if_any_file_of_the_package_had_changed(tmp_path, monkeypatch
     monkeypatch.setattr(store_module, "__file__", str(tmp_path / "lstm_lesson/experiments/x.py"))
     found = store_module._here.__wrapped__
     assert len(found()[-1]) == 10
+    # Rows that are committed while a sweep runs change nothing of what makes them.
+    before = found()
+    (tmp_path / "rows.csv").write_text("")
+    for command in (["add", "."], ["commit", "-qm", "Add rows"]):
+        subprocess.run([*git, *command], check=True)
+    assert found() == before
     (tmp_path / "lstm_lesson/engine/loop.py").write_text("changed")
     assert found()[-1].endswith("+")
