@@ -40,7 +40,7 @@ class Store:
 
     Parameters
     ----------
-    folder : where the files are, or are to be; it is made when a row is written.
+    folder : where the files are, or are to be; `lock`, which a writer holds, makes it.
     name : of the experiment, and of its files.
     spec, outcome : the `NamedTuple` classes whose fields are the columns, settings first.
     """

@@ -152,3 +152,8 @@ def test_rows_of_the_second_edition_come_out_again_to_the_last_digit(name):
     with threadpool_limits(1):  # as in a sweep: with two, OpenBLAS adds in another order
         for spec in cheap[:: max(1, len(cheap) // 4)]:
             assert one.run(spec) == rows[spec], "the engine changed: see VERSION"
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_of_every_outcome_can_be_asked_whether_it_solved_its_task(name):
+    assert hasattr(EXPERIMENTS[name].outcome, "solved")

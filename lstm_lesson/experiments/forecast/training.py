@@ -56,6 +56,11 @@ class OutcomeForecast(NamedTuple):
         """Return 0, for never: a series isn't solved, and runs are ranked by their losses alone."""
         return 0
 
+    @property
+    def solved(self) -> bool:
+        """Return False: see `solved_at`."""
+        return False
+
 
 class Windows(NamedTuple):
     """Consecutive values of a series, cut into what is read and what is to be predicted."""

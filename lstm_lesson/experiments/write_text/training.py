@@ -66,6 +66,11 @@ class OutcomeText(NamedTuple):
         """Return 0, for never: a text is not solved, and runs are ranked by their losses alone."""
         return 0
 
+    @property
+    def solved(self) -> bool:
+        """Return False: see `solved_at`."""
+        return False
+
 
 def kinds(text: str) -> dict[str, np.ndarray]:
     """Return which characters of a text are of each kind, (T,) bools; each is of one.
