@@ -204,8 +204,9 @@ class Labelled(NamedTuple):
 def digits() -> Labelled:
     """Return 1,797 handwritten digits, (N, 8, 8), each pixel 0 to 16.
 
-    The last 30 % are the test: the writers of these are others than those of the first, so that the
-    split is an honest one, unlike a random one.
+    The last 30 % are the test. As the order of the labels shows, each writer's digits stand
+    together, so that a test at the end is of other writers than the first half of the file; a
+    random split would not be.
     """
     text = gzip.decompress(FILES["digits"].read()).decode()
     table = np.loadtxt(io.StringIO(text), delimiter=",")
