@@ -23,9 +23,9 @@ def uses(env) -> dict[str, list[str]]:
 
 
 def words(tag: str) -> str:
-    """Return the text of a piece of HTML."""
+    """Return the text of a piece of HTML, with the apostrophes that were typed."""
     plain = re.sub(r"<a class=\"headerlink\".*?</a>|<[^>]*>", "", tag, flags=re.S)
-    return html.unescape(plain).strip()
+    return html.unescape(plain).strip().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
 
 
 def letters(body: str) -> str:
