@@ -19,23 +19,24 @@ from lstm_lesson.engine.activations import (
     tanh_derivative,
 )
 from lstm_lesson.engine.arguments import check_number, check_size
-from lstm_lesson.engine.attention import attend, attend_back, by_rows, from_heads, to_heads
+from lstm_lesson.engine.attention import attend, attend_back, from_heads, to_heads
 from lstm_lesson.engine.initializers import xavier_uniform
 from lstm_lesson.engine.layer import option
 from lstm_lesson.engine.residual import layer_norm, layer_norm_back
-from lstm_lesson.engine.sequence import SequenceLayer, SequenceOptions
+from lstm_lesson.engine.sequence import SequenceLayer, SequenceOptions, affine, affine_back
 
 
 def linear(x, params, name):
     """Return ``x W.T + b`` with the parameters of that name."""
-    return x @ params[f"weight_{name}"].T + params[f"bias_{name}"]
+    return affine(x, params[f"weight_{name}"], params[f"bias_{name}"])
 
 
 def linear_back(d_y, x, params, name, grads):
     """Return the gradient of `x`, and add those of the parameters to `grads`."""
-    grads[f"weight_{name}"] += by_rows(d_y, x)
-    grads[f"bias_{name}"] += d_y.sum(axis=tuple(range(d_y.ndim - 1)))
-    return d_y @ params[f"weight_{name}"]
+    d_x, d_weight, d_bias = affine_back(d_y, x, params[f"weight_{name}"])
+    grads[f"weight_{name}"] += d_weight
+    grads[f"bias_{name}"] += d_bias
+    return d_x
 
 
 def relational_step(x, memory, params, heads):
