@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lstm_lesson.engine import files
-from lstm_lesson.engine.arguments import check_dtype
+from lstm_lesson.engine.arguments import check_array, check_dtype
 
 
 class LayerGrads(NamedTuple):
@@ -168,3 +168,69 @@ def _signature(cls) -> inspect.Signature:
         if takes_options and f.name not in taken
     ]
     return inspect.Signature([*fixed, *options, *named])
+
+
+class LayerOverTime(Layer):
+    """Base of the layers that run over sequences: how x, a state and a cache are taken and checked.
+
+    `STATE` names the parts of a state, if there are more than h, and `_state_sizes()` says how wide
+    each is; a part is (states, B, n), one state for each layer and direction.
+    """
+
+    STATE: type | None = None  # a NamedTuple that starts with h
+    bidirectional = False
+
+    def _state_sizes(self) -> tuple[int, ...]:
+        return (self.hidden_size,)
+
+    @property
+    def _states(self) -> int:
+        """How many states there are, one beside the other."""
+        return 1
+
+    def _check_input(self, x: np.ndarray) -> np.ndarray:
+        """Return `x` time first, (T, B, D), if it fits."""
+        axes = ("B", "T") if self.batch_first else ("T", "B")
+        check_array("x", x, (*axes, self.input_size), self.dtype)
+        if 0 in x.shape:
+            raise ValueError(
+                f"x: expected at least one step and one sequence, got {axes} = {x.shape[:2]}"
+            )
+        return self._time_first(x)
+
+    def _check_cache(self, cache, kind: type) -> None:
+        if not isinstance(cache, kind):
+            got = type(cache).__name__
+            raise TypeError(f"cache: expected what forward with keep returned, got {got}")
+        if cache.layer != self._id:
+            raise ValueError("cache: expected what forward of this layer returned, got another's")
+
+    def _check_state(self, name: str, state, B: int) -> tuple[np.ndarray, ...]:
+        """Return the parts of a state, zeros if it is None, if they fit."""
+        shapes = [(self._states, B, size) for size in self._state_sizes()]
+        if state is None:
+            return tuple(np.zeros(shape, self.dtype) for shape in shapes)
+        parts = self._unpack_state(name, state)
+        for (part, array), shape in zip(parts.items(), shapes, strict=True):
+            check_array(part, array, shape, self.dtype)
+        return tuple(parts.values())
+
+    def _pack_state(self, parts: tuple[np.ndarray, ...]):
+        return parts[0] if self.STATE is None else self.STATE(*parts)
+
+    def _unpack_state(self, name: str, state) -> dict[str, np.ndarray]:
+        """Return the arrays of a state by what an error calls them."""
+        if self.STATE is None:
+            return {name: state}
+        parts = self.STATE._fields
+        if not isinstance(state, tuple) or len(state) != len(parts):
+            count = {2: "two", 3: "three"}.get(len(parts), len(parts))
+            raise TypeError(
+                f"{name}: expected {self.STATE.__name__}({', '.join(parts)}), "
+                f"a tuple of {count} arrays, got {type(state).__name__}"
+            )
+        return {f"{name}.{part}": array for part, array in zip(parts, state, strict=True)}
+
+    def _time_first(self, x: np.ndarray) -> np.ndarray:
+        """Swap the first two axes if the layer is `batch_first`: its own inverse."""
+        return x.swapaxes(0, 1) if self.batch_first else x

@@ -148,19 +148,6 @@ class LSTM(RecurrentLayer):
     def _state_sizes(self):
         return (self._output_size, self.hidden_size)
 
-    def _pack_state(self, parts):
-        return self.STATE(*parts)
-
-    def _unpack_state(self, name, state):
-        parts = self.STATE._fields
-        if not isinstance(state, tuple) or len(state) != len(parts):
-            count = {2: "two", 3: "three"}[len(parts)]
-            raise TypeError(
-                f"{name}: expected {self.STATE.__name__}({', '.join(parts)}), "
-                f"a tuple of {count} arrays, got {type(state).__name__}"
-            )
-        return {f"{name}.{part}": array for part, array in zip(parts, state, strict=True)}
-
 
 @dataclass(frozen=True, kw_only=True)
 class GRUOptions(RecurrentOptions):

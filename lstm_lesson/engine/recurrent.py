@@ -22,7 +22,7 @@ from lstm_lesson.engine.arguments import (
     check_size,
 )
 from lstm_lesson.engine.initializers import INITIALIZERS
-from lstm_lesson.engine.layer import Layer, LayerGrads, Options, option
+from lstm_lesson.engine.layer import LayerGrads, LayerOverTime, Options, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +65,11 @@ class RecurrentCache(NamedTuple):
     shape: tuple[int, int]  # (T, B)
 
 
-class RecurrentLayer(Layer):
+class RecurrentLayer(LayerOverTime):
     """Base of the recurrent layers; use `RNN`, `GRU` or `LSTM`.
 
-    A subclass defines `GATES` (blocks in a weight matrix), `cell`, `_extra_shapes()` and how
-    its state packs into a tuple of arrays, and may draw extra initial values.
+    A subclass defines `GATES` (blocks in a weight matrix), `cell`, `_extra_shapes()` and the parts
+    of its state, and may draw extra initial values.
     """
 
     GATES: int
@@ -104,6 +104,10 @@ class RecurrentLayer(Layer):
         return 2 if self.bidirectional else 1
 
     @property
+    def _states(self) -> int:
+        return self.num_layers * self._directions
+
+    @property
     def _output_size(self) -> int:
         return self.hidden_size  # of one direction
 
@@ -136,16 +140,6 @@ class RecurrentLayer(Layer):
         """Return the cell, of `lstm_lesson.engine.equations`, that the layer runs."""
         raise NotImplementedError
 
-    def _state_sizes(self) -> tuple[int, ...]:
-        return (self.hidden_size,)
-
-    def _pack_state(self, parts: tuple[np.ndarray, ...]):
-        return parts[0]
-
-    def _unpack_state(self, name: str, state) -> dict[str, np.ndarray]:
-        """Return the arrays of a state by what an error calls them."""
-        return {name: state}
-
     def forward(
         self, x: np.ndarray, state=None, lengths=None, *, checkpoint=False, keep=True, rng=None,
         loop=None,
@@ -174,13 +168,7 @@ class RecurrentLayer(Layer):
 
         Raises TypeError or ValueError if an argument is not what is expected.
         """
-        axes = ("B", "T") if self.batch_first else ("T", "B")
-        check_array("x", x, (*axes, self.input_size), self.dtype)
-        if 0 in x.shape:
-            raise ValueError(
-                f"x: expected at least one step and one sequence, got {axes} = {x.shape[:2]}"
-            )
-        x = self._time_first(x)
+        x = self._check_input(x)
         T, B, _ = x.shape
         if lengths is not None:
             lengths = check_lengths("lengths", lengths, T, B, least=0)
@@ -232,11 +220,7 @@ class RecurrentLayer(Layer):
         TypeError, ValueError
             If an array has another shape or dtype than what it is the gradient of.
         """
-        if not isinstance(cache, RecurrentCache):
-            kind = type(cache).__name__
-            raise TypeError(f"cache: expected what forward with keep returned, got {kind}")
-        if cache.layer != self._id:
-            raise ValueError("cache: expected what forward of this layer returned, got another's")
+        self._check_cache(cache, RecurrentCache)
         if record is not None and cache.runs[0].loop is not over_time.ArrayLoop:
             raise ValueError("record: expected a cache of forward(..., loop=ArrayLoop)")
         T, B = cache.shape
@@ -273,20 +257,6 @@ class RecurrentLayer(Layer):
             return None
         kept = rng.random(shape) >= self.dropout
         return (kept / max(1 - self.dropout, np.finfo(float).tiny)).astype(self.dtype)
-
-    def _time_first(self, x: np.ndarray) -> np.ndarray:
-        """Swap the first two axes if the layer is `batch_first`: its own inverse."""
-        return x.swapaxes(0, 1) if self.batch_first else x
-
-    def _check_state(self, name: str, state, B: int) -> tuple[np.ndarray, ...]:
-        layers = self.num_layers * self._directions
-        shapes = [(layers, B, size) for size in self._state_sizes()]
-        if state is None:
-            return tuple(np.zeros(shape, self.dtype) for shape in shapes)
-        parts = self._unpack_state(name, state)
-        for (part, array), shape in zip(parts.items(), shapes, strict=True):
-            check_array(part, array, shape, self.dtype)
-        return tuple(parts.values())
 
 
 def _layer_by_layer(states) -> tuple[np.ndarray, ...]:

@@ -16,7 +16,7 @@ import numpy as np
 from lstm_lesson.engine.activations import relu, relu_derivative
 from lstm_lesson.engine.arguments import check_size
 from lstm_lesson.engine.initializers import xavier_uniform
-from lstm_lesson.engine.layer import Layer, option
+from lstm_lesson.engine.layer import Layer, LayerOverTime, option
 from lstm_lesson.engine.recurrent import RecurrentLayer
 from lstm_lesson.engine.sequence import SequenceLayer, SequenceOptions, affine, affine_back
 
@@ -58,7 +58,7 @@ def _layers(name: str, value) -> tuple[Layer, ...]:
         raise ValueError(f"{name}: expected a list of at least one layer, got {value!r}")
     layers = tuple(_made(name, each) if isinstance(each, dict) else each for each in value)
     for layer in layers:
-        if not isinstance(layer, Layer) or not hasattr(layer, "_state_sizes"):
+        if not isinstance(layer, LayerOverTime):
             kind = type(layer).__name__
             raise TypeError(f"{name}: expected recurrent layers, got {kind}")
         size = layer._state_sizes()[0] * (2 if layer.bidirectional else 1)

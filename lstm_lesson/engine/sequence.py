@@ -19,7 +19,7 @@ from lstm_lesson.engine.arguments import (
     check_size,
 )
 from lstm_lesson.engine.initializers import xavier_uniform
-from lstm_lesson.engine.layer import Layer, LayerGrads, Options, option
+from lstm_lesson.engine.layer import LayerGrads, LayerOverTime, Options, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class SequenceCache(NamedTuple):
     shape: tuple[int, int, int]  # (T, B, H) of the output
 
 
-class SequenceLayer(Layer):
+class SequenceLayer(LayerOverTime):
     """Base of the layers of chapter 24; use one of them, or write your own.
 
     A subclass defines `_shapes()` and these two, in which a state is a tuple of arrays (B, n):
@@ -56,14 +56,11 @@ class SequenceLayer(Layer):
         From the gradients of both, to those of x, of every part of the first state, and of the
         parameters. What arrives at the last h has been added to d_output already.
 
-    The first part of a state is h (1, B, H), the output at each sequence's last step. `STATE` names
-    the parts if there are more, and `_state_sizes()` says how wide each is.
+    The first part of a state is h (1, B, H), the output at each sequence's last step.
     """
 
     OPTIONS = SequenceOptions
     SIZES = ("input_size", "hidden_size")
-    STATE: type | None = None  # a NamedTuple that starts with h
-    bidirectional = False
 
     def __init__(self, input_size: int, hidden_size: int, *, rng=0, **options):
         self._build({"input_size": input_size, "hidden_size": hidden_size, **options})
@@ -79,9 +76,6 @@ class SequenceLayer(Layer):
                     block = drawn[name][start : start + self.hidden_size]
                     block[:] = xavier_uniform(block.shape, rng, self.dtype)
         return drawn
-
-    def _state_sizes(self) -> tuple[int, ...]:
-        return (self.hidden_size,)
 
     def _forward(self, x, state, inside, rng):
         raise NotImplementedError
@@ -109,14 +103,8 @@ class SequenceLayer(Layer):
 
         Raises TypeError or ValueError if an argument is not what is expected.
         """
-        axes = ("B", "T") if self.batch_first else ("T", "B")
-        check_array("x", x, (*axes, self.input_size), self.dtype)
-        if 0 in x.shape:
-            raise ValueError(
-                f"x: expected at least one step and one sequence, got {axes} = {x.shape[:2]}"
-            )
+        x = self._check_input(x)
         check_flag("keep", keep)
-        x = self._time_first(x)
         T, B, _ = x.shape
         inside, last = None, np.full(B, T - 1)
         if lengths is not None:
@@ -150,11 +138,7 @@ class SequenceLayer(Layer):
 
         Raises TypeError or ValueError if an array is not what it is the gradient of.
         """
-        if not isinstance(cache, SequenceCache):
-            kind = type(cache).__name__
-            raise TypeError(f"cache: expected what forward with keep returned, got {kind}")
-        if cache.layer != self._id:
-            raise ValueError("cache: expected what forward of this layer returned, got another's")
+        self._check_cache(cache, SequenceCache)
         T, B, H = cache.shape
         check_array("d_output", d_output, (B, T, H) if self.batch_first else (T, B, H), self.dtype)
         d_last, *d_rest = (part[0] for part in self._check_state("d_state", d_state, B))
@@ -169,34 +153,6 @@ class SequenceLayer(Layer):
         params = {name: params[name] for name in self._params}
         state = self._pack_state(tuple(part[None] for part in d_state))
         return LayerGrads(params, self._time_first(d_x), state)
-
-    def _pack_state(self, parts: tuple[np.ndarray, ...]):
-        return parts[0] if self.STATE is None else self.STATE(*parts)
-
-    def _unpack_state(self, name: str, state) -> dict[str, np.ndarray]:
-        """Return the arrays of a state by what an error calls them."""
-        if self.STATE is None:
-            return {name: state}
-        fields = self.STATE._fields
-        if not isinstance(state, tuple) or len(state) != len(fields):
-            raise TypeError(
-                f"{name}: expected {self.STATE.__name__}({', '.join(fields)}), "
-                f"a tuple of {len(fields)} arrays, got {type(state).__name__}"
-            )
-        return {f"{name}.{part}": array for part, array in zip(fields, state, strict=True)}
-
-    def _check_state(self, name: str, state, B: int) -> tuple[np.ndarray, ...]:
-        shapes = [(1, B, size) for size in self._state_sizes()]
-        if state is None:
-            return tuple(np.zeros(shape, self.dtype) for shape in shapes)
-        parts = self._unpack_state(name, state)
-        for (part, array), shape in zip(parts.items(), shapes, strict=True):
-            check_array(part, array, shape, self.dtype)
-        return tuple(parts.values())
-
-    def _time_first(self, x: np.ndarray) -> np.ndarray:
-        """Swap the first two axes if the layer is `batch_first`: its own inverse."""
-        return x.swapaxes(0, 1) if self.batch_first else x
 
 
 def affine(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
