@@ -151,7 +151,7 @@ def second_edition() -> Iterable[str]:
             name for entries in claims.values() for one in entries
             for name in questions.experiments_of(one)
         ))  # fmt: skip
-        rows = {name: experiment(name).plan.arms(experiment(name).store().rows()) for name in names}
+        rows = {name: experiment(name).reported() for name in names}
         known = {key: arm for name in names for key, arm in rows[name].items()}
         kinds = dict.fromkeys(one["kind"] for entries in claims.values() for one in entries)
         yield from heading(page, names)

@@ -150,7 +150,7 @@ def bits_recalled(arm: Arm) -> Interval:
 
 def lstm_vs_rnn_comparison(folder=None) -> plt.Figure:
     """Return the figure of ``lstm_against_rnn``: every reported run, a panel a task."""
-    rows = _reported("lstm_against_rnn", folder)
+    rows = experiment("lstm_against_rnn").reported(folder)
     places = list(dict.fromkeys(key[1:] for key in rows))
     figure, axes = plt.subplots(len(places), 1, figsize=(5, 1.6 * len(places)))
     for ax, place in zip(np.atleast_1d(axes), places, strict=True):
@@ -162,19 +162,14 @@ def lstm_vs_rnn_comparison(folder=None) -> plt.Figure:
 
 def training_dynamics(folder=None) -> plt.Figure:
     """Return the figure of how runs of ``lstm_against_rnn`` learn, and one other RNN."""
-    rows = _reported("lstm_against_rnn", folder) | _reported("fair_starts", folder)
+    rows = experiment("lstm_against_rnn").reported(folder)
+    rows |= experiment("fair_starts").reported(folder)
     figure, axes = plt.subplots(2, 1, figsize=(5, 6))
     chosen = ("LSTM", "GRU", "RNN", "IRNN", "RNN, ReLU, U = 1")
     for ax, (task, T) in zip(axes, (("adding", 60), ("recall", 25)), strict=True):
         validation_curves(ax, [rows[arm, task, T] for arm in chosen if (arm, task, T) in rows])
         ax.set_title(f"{TITLES[task]}, {T} steps")
     return figure
-
-
-def _reported(name: str, folder) -> dict[tuple[str, str, int], Arm]:
-    """Return the reported runs of an experiment of the second edition by (arm, task, T)."""
-    known = experiment(name)
-    return known.plan.arms(known.store(folder).rows())
 
 
 def sequence_length_analysis(folder=None) -> plt.Figure:

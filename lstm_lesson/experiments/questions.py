@@ -45,7 +45,7 @@ def claims(page: str, folder=None, made: bool = True) -> dict[str, Claim]:
                 continue
             for name in names:
                 if name not in rows:
-                    rows[name] = experiment(name).plan.arms(experiment(name).store(folder).rows())
+                    rows[name] = experiment(name).reported(folder)
             known = {key: arm for name in names for key, arm in rows[name].items()}
             arms = tuple(tuple(one[side]) for side in "ab" if side in one)
             if not known.keys() >= {*arms}:

@@ -43,6 +43,10 @@ class Experiment(NamedTuple):
         folder = rows_of_the_book() if folder is None else folder
         return Store(folder, self.name, type(self.specs[0]), self.outcome)
 
+    def reported(self, folder=None) -> dict:
+        """Return what its plan makes of the rows in a folder: arms by (arm, task, T)."""
+        return self.plan.arms(self.store(folder).rows())
+
     def planned(self, rows: dict) -> tuple:
         """Return the specs that are known to be wanted, given the rows that there are."""
         return self.specs if self.plan is None else tuple(self.plan(rows))

@@ -75,10 +75,8 @@ def test_a_page_is_judged_together_from_its_rows(tmp_path, monkeypatch):
     monkeypatch.setitem(QUESTIONS, "99", page)
 
     class Some:
-        plan = type("Plan", (), {"arms": staticmethod(lambda rows: arms)})
-
-        def store(self, folder):
-            return type("Store", (), {"rows": dict})
+        def reported(self, folder):
+            return arms
 
     monkeypatch.setitem(EXPERIMENTS, "some", Some())
     found = claims("99")
