@@ -241,8 +241,16 @@ def _workers(jobs: int) -> Iterator[object]:
 
 
 async def _end(nannies) -> None:
-    """End the processes, in half a second even those that are in the middle of a run."""
-    await asyncio.gather(*(nanny.close(timeout=0.5) for nanny in nannies))
+    """End the processes: those that are in the middle of a run are killed after half a second.
+
+    A busy machine may take longer than that to be rid of a process, which is waited for.
+    """
+    ends = [asyncio.ensure_future(nanny.close(timeout=30)) for nanny in nannies]
+    await asyncio.wait(ends, timeout=0.5)
+    for nanny, end in zip(nannies, ends, strict=True):
+        if not end.done() and nanny.process is not None:
+            await nanny.process.process.kill()
+    await asyncio.gather(*ends)
 
 
 @contextlib.contextmanager

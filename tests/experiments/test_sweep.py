@@ -1,5 +1,6 @@
 """Sweeps: killed, interrupted or gone wrong, they lose nothing and run nothing twice."""
 
+import asyncio
 import contextlib
 import gc
 import os
@@ -294,3 +295,22 @@ def test_a_file_without_its_one_experiment_is_refused(tmp_path, capsys, text, me
     with pytest.raises(SystemExit):
         cli.main(["experiments", "run", str(tmp_path / "missing.py")])
     assert "missing.py" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1.2], ids=["at once", "on a busy machine"])
+def test_a_killed_process_is_waited_for(seconds):
+    """In the middle of a run it doesn't end when asked, and once killed, when there is time."""
+    ended = asyncio.Event()
+
+    class Process:
+        async def kill(self):
+            asyncio.get_running_loop().call_later(seconds, ended.set)
+
+    class Nanny:
+        process = type("WorkerProcess", (), {"process": Process()})
+
+        async def close(self, timeout):
+            await asyncio.wait_for(ended.wait(), timeout)
+
+    asyncio.run(asyncio.wait_for(module._end([Nanny()]), 5))
+    assert ended.is_set()
