@@ -69,33 +69,6 @@ def attention_map(ax: Axes, weights: np.ndarray, pairs: int, shown: np.ndarray) 
     return ax
 
 
-def learning_curves(
-    ax: Axes, arms: Mapping[str, object], levels: Mapping[str, float], *, looks: int = 40
-) -> Axes:
-    """Draw the validation scores of every run against the sequences that it has seen.
-
-    Parameters
-    ----------
-    ax : axes to draw in.
-    arms : name to an `Arm` of trials.
-    levels : name to the score of a trivial predictor, each a dotted line.
-    looks : validations in the whole budget of a run.
-    """
-    for name, arm in arms.items():
-        for spec, outcome in zip(arm.specs, arm.outcomes, strict=True):
-            values = np.array(outcome.scores.split(), float)
-            seen = np.arange(1, len(values) + 1) * (spec.steps // looks) * spec.batch_size
-            ax.plot(seen / 1000, values, color=ink(name), alpha=0.6, linewidth=1)
-    for name, level in levels.items():
-        ax.axhline(level, color="#333333", linestyle=":", linewidth=1)
-        ax.annotate(
-            name, (1, level), (-3, 3), xycoords=("axes fraction", "data"), va="bottom", ha="right",
-            textcoords="offset points", size=8.5, **readable("#333333"),
-        )  # fmt: skip
-    ax.set(xlabel="thousand sequences", ylabel="answers right", ylim=(0, 1.02))
-    return ax
-
-
 def one_row(ax: Axes, row: int, name: str, values: np.ndarray) -> Axes:
     """Draw the values of one model as dots in its colour, with a bar at their median."""
     return row_of_dots(ax, row, values, color=ink(name), bar=ink(name))

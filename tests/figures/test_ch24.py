@@ -1,7 +1,5 @@
 """The figures of chapter 24 show what they are given."""
 
-from types import SimpleNamespace
-
 import numpy as np
 
 from lstm_lesson.figures import COLOURS, ch24
@@ -30,15 +28,6 @@ def test_an_attention_map_has_a_ring_where_the_key_was_shown(ax):
     ch24.attention_map(ax, weights, 2, np.array([1, 0]))
     np.testing.assert_array_equal(ax.images[0].get_array(), weights)
     np.testing.assert_array_equal(ax.lines[0].get_xydata(), [[1, 2], [0, 3]])
-
-
-def test_learning_curves_are_drawn_against_sequences(ax):
-    spec = SimpleNamespace(steps=80, batch_size=500)
-    arm = SimpleNamespace(specs=(spec,), outcomes=(SimpleNamespace(scores="0.25 0.5"),))
-    ch24.learning_curves(ax, {"LSTM": arm}, {"guess": 0.5})
-    run, level = ax.lines
-    np.testing.assert_array_equal(run.get_xydata(), [[1, 0.25], [2, 0.5]])
-    assert level.get_ydata()[0] == 0.5
 
 
 def test_over_lengths_draws_each_run_and_the_median(ax):
