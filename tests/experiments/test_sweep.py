@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -312,5 +313,10 @@ def test_a_killed_process_is_waited_for(seconds):
         async def close(self, timeout):
             await asyncio.wait_for(ended.wait(), timeout)
 
-    asyncio.run(asyncio.wait_for(module._end([Nanny()]), 5))
+    async def end():
+        await asyncio.wait_for(module._end([Nanny()]), 5)
+
+    # In a thread of its own: Playwright, if it is at work, has a loop in this one.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, end()).result()
     assert ended.is_set()
