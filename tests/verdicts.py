@@ -31,7 +31,7 @@ def load(name: str) -> dict[tuple, dict[float, dict[int, dict]]]:
     with open(ROOT / "results" / f"{name}.csv", newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             key = row["arm"], row["task"], int(row["T"])
-            found[key][float(row["lr"])][int(row["seed"])] = row
+            found[key][float(row.get("lr", 0))][int(row["seed"])] = row
     return found
 
 
@@ -122,6 +122,10 @@ def word(found, level) -> str:
 def samples_of(entry: dict, rows: dict) -> list[list]:
     """Return the runs that a question compares, less being better."""
     found = []
+    if entry["kind"] == "below":
+        (level,) = (float(row[entry["field"]]) for row in rows[tuple(entry["b"])][0.0].values())
+        _, runs = picked(rows[tuple(entry["a"])], entry["a"][1])
+        return [[float(row[entry["field"]]) < level for row in runs]]
     for side in "ab":
         if side not in entry:
             continue
@@ -131,7 +135,7 @@ def samples_of(entry: dict, rows: dict) -> list[list]:
             found.append([solved_at(row, least_of(key[1])) for row in runs])
         elif entry["kind"] == "lower":
             times = entry.get("factor", 1) if side == "a" else 1
-            found.append([times * float(row["test_loss"]) for row in runs])
+            found.append([times * float(row[entry.get("field", "test_loss")]) for row in runs])
         elif entry["kind"] == "higher":
             found.append([-float(row[entry["field"]]) for row in runs])
         else:

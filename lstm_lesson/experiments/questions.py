@@ -3,8 +3,10 @@
 They stand in ``questions.json``, which like the rules is committed before the rows that answer it:
 page to claim to the questions of its conditions. A question names an experiment, or both if its
 arms are of two, two arms as [arm, task, T], and whether runs of the first are to come ``sooner``,
-``lower`` by their test loss, for which it may name a ``factor``, or ``higher`` by another field; or
-one arm, at least a ``share`` of whose runs is to solve the task.
+``lower`` by their test loss, for which it may name a ``factor`` and another ``field``, or
+``higher`` by a field. Or it names one arm, at least a ``share`` of whose runs is to solve the task;
+or an arm and, as the second, a baseline that has a single run: a ``share`` of the runs of the first
+is to lie ``below`` it by a field.
 """
 
 from __future__ import annotations
@@ -69,14 +71,17 @@ def experiments_of(one: dict) -> list[str]:
 
 def question(one: dict, a: Arm, b: Arm | None = None) -> Sooner | Share:
     """Return the question that an entry asks of its arms."""
-    kind = check_choice("kind", one["kind"], ("sooner", "lower", "higher", "share"))
+    kind = check_choice("kind", one["kind"], ("sooner", "lower", "higher", "share", "below"))
     if kind == "share":
         return Share(tuple(time < math.inf for time in times(a)), one["share"])
+    if kind == "below":
+        (level,) = b.values(one["field"])
+        return Share(tuple(bool(v < level) for v in a.values(one["field"])), one["share"])
     if kind == "higher":
         sides = (tuple(-v for v in arm.values(one["field"]).tolist()) for arm in (a, b))
         return Sooner(*sides, first=-math.inf)  # no look before which all are tied
     if kind == "lower":
-        losses = (arm.values("test_loss").tolist() for arm in (a, b))
+        losses = (arm.values(one.get("field", "test_loss")).tolist() for arm in (a, b))
         sides = (tuple(v if v < math.inf else math.inf for v in arm) for arm in losses)
         return Sooner(*sides, factor=one.get("factor", 1.0))
     first = a.specs[0].steps // CHECKS * a.specs[0].batch_size

@@ -11,12 +11,14 @@ import functools
 from lstm_lesson.engine.arguments import check_choice
 from lstm_lesson.experiments.after_the_lstm import AFTER_THE_LSTM
 from lstm_lesson.experiments.classify.specs import CLASSIFY, CLASSIFY_VIEWS
+from lstm_lesson.experiments.forecast.baselines import FORECAST_BASELINES
 from lstm_lesson.experiments.forecast.specs import FORECAST
 from lstm_lesson.experiments.repeat_1997.specs import REPEAT_1997
 from lstm_lesson.experiments.runs import Outcome, run
 from lstm_lesson.experiments.second_edition import SECOND_EDITION, settings
 from lstm_lesson.experiments.sweep import Experiment
 from lstm_lesson.experiments.watch_the_gates import WATCH_THE_GATES
+from lstm_lesson.experiments.write_text.baselines import WRITE_TEXT_BASELINES
 from lstm_lesson.experiments.write_text.specs import WRITE_TEXT
 
 SEEDS = range(10)
@@ -105,8 +107,10 @@ EXPERIMENTS = {
         *SECOND_EDITION,
         *AFTER_THE_LSTM,
         WRITE_TEXT,
+        WRITE_TEXT_BASELINES,
         CLASSIFY,
         FORECAST,
+        FORECAST_BASELINES,
         CLASSIFY_VIEWS,
     )
 }

@@ -54,6 +54,25 @@ class Plan(NamedTuple):
         return found
 
 
+class Once(NamedTuple):
+    """What an experiment runs whose settings have no learning rate and no luck: each of them once.
+
+    Such are baselines, for example.
+    """
+
+    settings: tuple  # one spec for each arm at each place
+
+    def __call__(self, rows: Mapping) -> list:
+        """Return the runs that are wanted, which rows don't change."""
+        return [*self.settings]
+
+    def arms(self, rows: Mapping) -> dict[tuple[str, str, int], Arm]:
+        """Return by (arm, task, T) the one run of each setting that is stored."""
+        stored = ((s, rows[s]) for s in self.settings if s in rows)
+        return {(s.arm, s.task, s.T): Arm(s.arm, s.task, s.T, 0.0, (), (s,), (o,))
+                for s, o in stored}  # fmt: skip
+
+
 def tuning(setting, rows: Mapping, begin=FIRST) -> tuple[Sequence[float], float | None]:
     """Return the rates that a setting tries, in order, and the one that is picked.
 

@@ -1,12 +1,13 @@
 """A run of chapter 20: no look ahead, baselines by other means, the same run twice."""
 
-from collections import namedtuple
-
 import numpy as np
 import pytest
+from sklearn.linear_model import LinearRegression
+from statsmodels.tsa.ar_model import AutoReg
 
-from lstm_lesson.experiments.forecast import training
-from lstm_lesson.experiments.forecast.specs import FORECAST, questions
+from lstm_lesson.experiments.forecast import baselines, training
+from lstm_lesson.experiments.forecast.baselines import FORECAST_BASELINES, SpecBaseline
+from lstm_lesson.experiments.forecast.specs import FORECAST
 from lstm_lesson.experiments.forecast.training import (
     TASKS,
     Fold,
@@ -18,9 +19,7 @@ from lstm_lesson.experiments.forecast.training import (
     targets_in,
     windows,
 )
-from lstm_lesson.experiments.rules import judge
-from lstm_lesson.experiments.statistics import Arm
-from lstm_lesson.tasks.datasets import Series
+from lstm_lesson.tasks.datasets import Series, sunspots
 
 SPEC = SpecForecast("LSTM", "wave", "LSTM", 8, 32, 0.03, 10, 150, 0)
 
@@ -158,10 +157,24 @@ def test_every_place_is_tuned_and_reported():
     assert FORECAST.plan.seeds == 10
 
 
-def test_a_lower_error_is_what_the_questions_ask_for():
-    Outcome = namedtuple("Outcome", "test")
-    outcomes = tuple(Outcome(v) for v in np.linspace(20, 21, 10))
-    arms = {("LSTM", "glucose", 24): Arm("LSTM", "glucose", 24, 0.0, (), (), outcomes)}
-    verdicts = judge(questions(arms, {"glucose": {"a": 23.0, "b": 19.0, "c": 20.5}}))
-    words = {name: verdict.word for (_, _, name), verdict in verdicts.items()}
-    assert words == {"a": "holds", "b": "fails", "c": "undecided"}
+def test_baselines_are_those_of_other_programs():
+    (fold,) = TASKS["glucose"][0](12)
+    one = LinearRegression().fit(fold.train.x[:, -3:], fold.train.y)
+    wanted = root_mean_square(one.predict(fold.test.x[:, -3:]) - fold.test.y).mean()
+    assert baselines.run(SpecBaseline("linear", "glucose", 3)).test == pytest.approx(wanted)
+    value, errors = sunspots().value, []
+    for n in range(250, 299):
+        found = AutoReg(value[:n], 9).fit().forecast(11)
+        errors.append(found - value[n : n + 11])
+    outcome = baselines.run(SpecBaseline("AR(9)", "sunspots", 9))
+    assert outcome.test == pytest.approx(root_mean_square(np.array(errors)).mean())
+    each = [float(error) for error in outcome.tests.split()]
+    assert len(each) == 11 and np.mean(each) == pytest.approx(outcome.test, rel=1e-4)
+    with pytest.raises(ValueError, match="arm: expected one of"):
+        baselines.run(SpecBaseline("guess", "glucose", 3))
+
+
+@pytest.mark.slow
+def test_rows_of_baselines_come_out_again():
+    for spec, outcome in FORECAST_BASELINES.store().rows().items():
+        assert baselines.run(spec).test == pytest.approx(outcome.test, rel=1e-3)

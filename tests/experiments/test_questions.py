@@ -24,8 +24,8 @@ def test_a_question_is_about_arms_of_the_experiments_that_it_names(one):
     assert len({*known}) == len(known)  # so that it is clear whose arm is meant
     assert one["a"] != one.get("b")
     assert ("b" in one) == (one["kind"] != "share")
-    if one["kind"] == "higher":
-        assert one["field"] in experiment(names[0]).outcome._fields
+    if "field" in one:
+        assert all(one["field"] in experiment(name).outcome._fields for name in names)
 
 
 def test_no_question_is_asked_twice_on_a_page():
@@ -62,6 +62,9 @@ def test_what_an_entry_asks():
     assert judge({1: question(entry, high, low)})[1].word == "holds"
     assert judge({1: question(entry, low, high)})[1].word == "fails"
     assert question({"kind": "share", "share": 0.5}, a).samples == ((False, True),)
+    assert question({"kind": "lower", "field": "score"}, low, high).a == (0.1, 0.3, 0.2) * 3
+    entry = {"kind": "below", "field": "score", "share": 0.5}
+    assert question(entry, low, arm(score=[0.3])).samples == ((True, False, True) * 3,)
     with pytest.raises(ValueError, match="kind"):
         question({"kind": "nicer"}, a, b)
 

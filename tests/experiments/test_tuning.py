@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lstm_lesson.experiments.sweep import Experiment, sweep
-from lstm_lesson.experiments.tuning import FIRST, OPEN, RATES, TUNING, Plan, rank, tuning
+from lstm_lesson.experiments.tuning import FIRST, OPEN, RATES, TUNING, Once, Plan, rank, tuning
 
 
 class Setting(NamedTuple):
@@ -125,3 +125,11 @@ def test_a_sweep_goes_on_until_the_rows_ask_for_no_more(tmp_path):
     assert sweep(one, tmp_path) == len(rows) - len(TUNING)
     assert list(one.store(tmp_path).rows().items()) == [(s, rows[s]) for s in PLAN(rows)]
     assert sweep(one, tmp_path) == 0
+
+
+def test_what_has_no_rate_and_no_luck_is_run_once():
+    setting = Setting("penny", "toss", 1, 0.0, 0)
+    plan = Once((setting, setting._replace(arm="dime")))
+    assert plan({}) == plan({setting: "row"}) == [*plan.settings]
+    (arm,) = plan.arms({setting: "row"}).values()
+    assert (arm.arm, arm.specs, arm.outcomes) == ("penny", (setting,), ("row",))

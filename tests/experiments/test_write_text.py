@@ -1,14 +1,12 @@
 """A run of chapter 19: kinds of characters by hand, bits against PyTorch, the same run twice."""
 
-from collections import namedtuple
-
 import numpy as np
 import pytest
 
-from lstm_lesson.experiments.rules import judge
-from lstm_lesson.experiments.statistics import Arm
-from lstm_lesson.experiments.write_text import training
-from lstm_lesson.experiments.write_text.specs import WRITE_TEXT, questions
+from lstm_lesson.experiments.write_text import baselines, training
+from lstm_lesson.experiments.write_text.baselines import WRITE_TEXT_BASELINES
+from lstm_lesson.experiments.write_text.ngrams import KneserNey
+from lstm_lesson.experiments.write_text.specs import WRITE_TEXT
 from lstm_lesson.experiments.write_text.training import (
     OutcomeText,
     SpecText,
@@ -18,6 +16,7 @@ from lstm_lesson.experiments.write_text.training import (
     untrained,
 )
 from lstm_lesson.tasks.datasets import Split
+from lstm_lesson.training.language import ALPHABET, encode
 
 SPEC = SpecText("LSTM", "chapters", "LSTM", 8, 1.0, 1.0, 0.02, 20, 40, 0)
 
@@ -28,7 +27,8 @@ def small(monkeypatch):
     rng = np.random.default_rng(0)
     words = ["12. ", "And ", "he ", "[was] ", "there: "]
     train, validation, test = ("".join(rng.choice(words, n)) + "\n" for n in (4000, 300, 300))
-    monkeypatch.setattr(training, "texts", lambda held_out: Split(train, validation, test))
+    for module in (training, baselines):
+        monkeypatch.setattr(module, "texts", lambda held_out: Split(train, validation, test))
 
 
 def test_each_character_is_of_the_kind_that_its_eyes_say():
@@ -89,18 +89,22 @@ def test_the_three_cells_have_about_as_many_parameters():
     assert max(counts) < 1.01 * min(counts)
 
 
-def test_a_lower_loss_is_what_the_questions_ask_for():
-    def arm(losses):
-        return Arm("", "", 0, 0.0, (), (), tuple(Outcome(loss) for loss in losses))
+@pytest.mark.slow
+def test_rows_of_counts_come_out_again():
+    rows = WRITE_TEXT_BASELINES.store().rows()
+    for spec in [spec for spec in rows if spec.T == 5]:
+        assert baselines.run(spec) == pytest.approx(rows[spec])
 
-    Outcome = namedtuple("Outcome", "test")
-    low, high = np.linspace(1.6, 1.7, 10), np.linspace(1.9, 2.0, 10)
-    arms = {("LSTM", "chapters", 100): arm(low), ("GRU", "chapters", 100): arm(high)}
-    verdicts = judge(questions(arms))
-    assert {pair: verdict.word for pair, verdict in verdicts.items()} == {("LSTM", "GRU"): "holds"}
-    swapped = {("GRU", *key): arms["LSTM", *key] for key in [("chapters", 100)]}
-    swapped |= {("LSTM", *key): arms["GRU", *key] for key in [("chapters", 100)]}
-    assert judge(questions(swapped))["LSTM", "GRU"].word == "fails"
+
+def test_counts_are_tested_on_the_held_out_text(small):
+    outcome = baselines.run(baselines.SpecCounts("3-grams", "chapters", 3))
+    text = training.texts("chapters")
+    table = KneserNey(encode(text.train), 3, len(ALPHABET))
+    p = table.probabilities(encode(text.test))[2, 1:]
+    assert outcome.stored == table.stored
+    assert outcome.test == pytest.approx(-np.log2(p).mean())
+    at = np.array([c == "]" for c in text.test[1:]])
+    assert outcome.bracket == pytest.approx(-np.log2(p[at]).mean())
 
 
 def _first_of_each_arm():

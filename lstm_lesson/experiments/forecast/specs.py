@@ -1,11 +1,8 @@
-"""The runs of chapter 20 as data, and what is asked of their rows."""
+"""The runs of chapter 20 as data; what is asked of their rows stands in ``questions.json``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from lstm_lesson.experiments.forecast.training import OutcomeForecast, SpecForecast, run
-from lstm_lesson.experiments.rules import Share
 from lstm_lesson.experiments.sweep import Experiment
 from lstm_lesson.experiments.tuning import OPEN, Plan
 
@@ -29,16 +26,3 @@ FORECAST = Experiment(
     minutes=3,
     plan=_PLAN,
 )
-
-
-def questions(arms, levels: Mapping[str, Mapping[str, float]]) -> dict[tuple, Share]:
-    """Return what is asked of each place and each baseline: do half of all runs have a lower error?
-
-    `arms` is what the plan's `arms` returned, `levels` the mean error over the steps ahead of each
-    baseline, by task and name. Keys are task, T and the baseline's name.
-    """
-    return {
-        (task, T, name): Share(tuple(bool(o.test < level) for o in runs.outcomes), 0.5)
-        for (_, task, T), runs in arms.items()
-        for name, level in levels.get(task, {}).items()
-    }

@@ -1,8 +1,7 @@
-"""The runs of chapter 19 as data, and what is asked of their rows."""
+"""The runs of chapter 19 as data; what is asked of their rows stands in ``questions.json``."""
 
 from __future__ import annotations
 
-from lstm_lesson.experiments.rules import Sooner
 from lstm_lesson.experiments.sweep import Experiment
 from lstm_lesson.experiments.tuning import OPEN, Plan
 from lstm_lesson.experiments.write_text.training import OutcomeText, SpecText, run
@@ -27,13 +26,3 @@ WRITE_TEXT = Experiment(
     minutes=30,
     plan=_PLAN,
 )
-
-
-def questions(arms) -> dict[tuple[str, str], Sooner]:
-    """Return what is asked, by the arms that are compared: is the first's loss on the test lower?
-
-    `arms` is what the plan's `arms` returned. A run that diverged has a loss of infinity.
-    """
-    test = {arm: tuple(o.test for o in runs.outcomes) for (arm, *_), runs in arms.items()}
-    pairs = (("LSTM", "RNN"), ("GRU", "RNN"), ("LSTM", "GRU"))
-    return {(a, b): Sooner(test[a], test[b]) for a, b in pairs if a in test and b in test}
