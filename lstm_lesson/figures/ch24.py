@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from lstm_lesson.figures.dots import row_of_dots
-from lstm_lesson.figures.look import COLOURS, readable
+from lstm_lesson.figures.look import COLOURS, on_white
 
 INK = {"LSTM": "#000000", "sLSTM": COLOURS["c"], "mLSTM": COLOURS["c"], "Transformer": COLOURS["i"],
        "state space": COLOURS["o"]}  # fmt: skip
@@ -77,15 +77,18 @@ def one_row(ax: Axes, row: int, name: str, values: np.ndarray) -> Axes:
 def over_lengths(ax: Axes, lengths: Sequence[int], shares: Mapping[str, np.ndarray]) -> Axes:
     """Draw shares of sequences that are right against their length: each run, and the median.
 
+    Each model is drawn narrower than the one before, so that lines on one another both show.
+
     Parameters
     ----------
     ax : axes to draw in; its horizontal one becomes logarithmic.
     lengths : of the test sequences, the first that of training.
     shares : name to (runs, lengths).
     """
-    for name, runs in shares.items():
+    for (name, runs), width in zip(shares.items(), np.linspace(4, 1.2, len(shares)), strict=True):
         ax.plot(lengths, runs.T, color=ink(name), alpha=0.25, linewidth=0.8)
-        ax.plot(lengths, np.median(runs, axis=0), "o-", color=ink(name))
+        middle, look = np.median(runs, axis=0), {"linewidth": width, "markersize": 3 + width}
+        ax.plot(lengths, middle, "o-", color=ink(name), **look)
     ax.axvspan(lengths[0] * 0.9, lengths[0], color="#999999", alpha=0.3, linewidth=0)
     ax.set(xscale="log", xlabel="steps", ylabel="sequences right", ylim=(-0.05, 1.08))
     ax.set_xticks(lengths, map(str, lengths))
@@ -103,7 +106,7 @@ def times(ax: Axes, lengths: Sequence[int], milliseconds: Mapping[str, Sequence[
         lowest = max(values[-1], 1.4 * lowest)  # so that no label stands on another
         ax.annotate(
             name, (lengths[-1], lowest), (6, 0), textcoords="offset points", va="center",
-            annotation_clip=False, **readable(colour),
+            annotation_clip=False, **on_white(colour),
         )  # fmt: skip
     ax.set(xscale="log", yscale="log", xlabel="steps", ylabel="milliseconds")
     ax.set_xticks(lengths, map(str, lengths))
