@@ -8,7 +8,12 @@ import torch
 
 from lstm_lesson.experiments.repeat_1997 import rule_of_1997
 from lstm_lesson.experiments.repeat_1997.rows import Spec1997
-from lstm_lesson.experiments.repeat_1997.rule_of_1997 import RuleOf1997, Weights, shape_of
+from lstm_lesson.experiments.repeat_1997.rule_of_1997 import (
+    OncePerSequence,
+    RuleOf1997,
+    Weights,
+    shape_of,
+)
 from lstm_lesson.experiments.repeat_1997.training import run
 from lstm_lesson.tasks.classics import classic
 
@@ -90,6 +95,36 @@ def test_it_learns_as_the_equations_say(task, numba, monkeypatch):
         for name, was, p, expected in zip(Weights._fields, before, net.weights, after, strict=True):
             np.testing.assert_allclose(p, expected, rtol=1e-9, atol=1e-15)
             assert (p != was).any() == (name != "head_bias" or net.shape.outputs_biased)
+
+
+@pytest.mark.parametrize("task", ["embedded_reber", "noise_free_lag"])
+def test_once_per_sequence_it_moves_by_the_sum_of_what_each_step_asks(task):
+    net = OncePerSequence(build(task), np.random.default_rng(0))
+    batch = classic(task).sample(1, 1, NETS[task][0])
+    before = Weights(*(p.copy() for p in net.weights))
+    y, _ = net.learn(batch)
+    total = Weights(*(np.zeros_like(p) for p in before))
+    for t in np.flatnonzero(batch.mask[:, 0]):  # an error at this step alone
+        alone = RuleOf1997(build(task), np.random.default_rng(0))
+        at_t = batch._replace(mask=batch.mask & (np.arange(len(batch.mask)) == t)[:, None])
+        alone.learn(at_t)
+        for sums, now, was in zip(total, alone.weights, before, strict=True):
+            sums += now - was
+    for sums, now, was in zip(total, net.weights, before, strict=True):
+        np.testing.assert_allclose(now - was, sums, rtol=1e-8, atol=1e-14)
+    frozen = RuleOf1997(build(task), np.random.default_rng(0))
+    mask = batch.mask[:, 0]
+    np.testing.assert_allclose(y[mask], frozen.predict(batch)[mask[: len(y)]], rtol=1e-12)
+
+
+@pytest.mark.parametrize("task", ["two_sequence", "temporal_order_1997"])
+def test_with_one_target_both_ways_are_the_same(task):
+    batch = classic(task).sample(1, 3, NETS[task][0])
+    each, once = (
+        rule(build(task), np.random.default_rng(0)) for rule in (RuleOf1997, OncePerSequence)
+    )
+    np.testing.assert_array_equal(each.learn(batch)[0], once.learn(batch)[0])
+    np.testing.assert_array_equal(each.weights.weight, once.weights.weight)
 
 
 def test_sequences_are_learned_one_after_the_other():

@@ -12,7 +12,7 @@ class Spec1997(NamedTuple):
     task: str  # of `lstm_lesson.tasks.classics.CLASSICS`
     T: int  # its lag
     cell: str  # of the rule's `CELLS`
-    rule: str  # "1997" for `RuleOf1997`, "Adam" for `WholeGradient`
+    rule: str  # of `training.LEARNERS`: "1997" for `RuleOf1997`, "Adam" for `WholeGradient`
     hidden_size: int  # cells
     biases: str  # initial ones of gates, as JSON: {"i": one per gate}, or {"chrono": longest lag}
     lr: float

@@ -2,8 +2,9 @@
 
 Cells stand in blocks that share an input and an output gate; cells and gates see the input, the
 cells' outputs and the gates of the step before. The rule runs forwards: each weight of a cell or an
-input gate keeps an eligibility trace, the derivative of the cell state by that weight, and weights
-move at every step that has a target. Introduced in chapter 17.
+input gate keeps an eligibility trace, the derivative of the cell state by that weight. Weights move
+at every step that has a target, or, as the paper's appendix A.1 adds it up, once a sequence.
+Introduced in chapter 17.
 """
 
 from __future__ import annotations
@@ -118,6 +119,7 @@ class RuleOf1997:
     """A network of 1997, which learns by the rule of 1997 from one sequence after the other."""
 
     CELLS = {"one cell": 1, "blocks of 1": 1, "blocks of 2": 2}  # noqa: RUF012, cells per block
+    EACH_STEP = True  # whether weights move at each step that has a target
 
     def __init__(self, spec: Spec1997, rng):
         self.shape, self.lr = shape_of(spec), spec.lr
@@ -138,7 +140,7 @@ class RuleOf1997:
         y = np.zeros_like(batch.target)
         for n, end in enumerate(_ends(batch)):
             x, target, counts = (np.ascontiguousarray(part[:end, n]) for part in batch[:3])
-            y[:end, n] = learn(self.shape, self.weights, x, target, counts, self.lr)
+            y[:end, n] = learn(self.shape, self.weights, x, target, counts, self.lr, self.EACH_STEP)
         return y, bool(np.isfinite(y).all())
 
     def predict(self, batch: ClassicBatch) -> np.ndarray:
@@ -147,6 +149,12 @@ class RuleOf1997:
         for n, end in enumerate(_ends(batch)):
             y[:end, n] = predict(self.shape, self.weights, np.ascontiguousarray(batch.x[:end, n]))
         return y
+
+
+class OncePerSequence(RuleOf1997):
+    """The same, but its weights move once, at the end of each sequence, by the sum of all steps."""
+
+    EACH_STEP = False
 
 
 def _ends(batch: ClassicBatch) -> np.ndarray:
@@ -210,9 +218,10 @@ def predict(shape: Shape, weights: Weights, x: np.ndarray) -> np.ndarray:
 
 @compiled
 def learn(
-    shape: Shape, weights: Weights, x: np.ndarray, target: np.ndarray, counts: np.ndarray, lr: float
-) -> np.ndarray:
-    """Learn from one sequence, at each of its steps that counts.
+    shape: Shape, weights: Weights, x: np.ndarray, target: np.ndarray, counts: np.ndarray,
+    lr: float, each_step: bool,
+) -> np.ndarray:  # fmt: skip
+    """Learn from one sequence, by each of its steps that counts.
 
     Parameters
     ----------
@@ -220,6 +229,7 @@ def learn(
     x, target : (L, D) and (L, V).
     counts : (L,), bools.
     lr : learning rate.
+    each_step : whether weights move at each of these steps, or once after all of them.
 
     Returns
     -------
@@ -227,6 +237,7 @@ def learn(
     """
     C, K, in_block = shape.C, shape.K, shape.C // shape.K
     weight, head_weight, head_bias = weights
+    moved = weights if each_step else Weights(weight.copy(), head_weight.copy(), head_bias.copy())
     y, now = np.zeros_like(target), start(shape)
     # Traces: the derivative of s by its cell's weights, and by its input gate's.
     by_cell, by_gate = np.zeros((C, weight.shape[1])), np.zeros((C, weight.shape[1]))
@@ -250,8 +261,10 @@ def learn(
             d_weight[C + K :] = np.outer(d_o * now.o * (1 - now.o), now.seen)
         if shape.gates_biased and not shape.cells_biased:
             d_weight[:C, -1] = 0
-        weight -= lr * d_weight
-        head_weight -= lr * np.outer(d_z, now.read)
+        moved.weight[:] -= lr * d_weight
+        moved.head_weight[:] -= lr * np.outer(d_z, now.read)
         if shape.outputs_biased:
-            head_bias -= lr * d_z
+            moved.head_bias[:] -= lr * d_z
+    if not each_step:
+        weight[:], head_weight[:], head_bias[:] = moved
     return y

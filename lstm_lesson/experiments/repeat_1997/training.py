@@ -13,12 +13,16 @@ import numpy as np
 
 from lstm_lesson.engine.arguments import check_choice
 from lstm_lesson.experiments.repeat_1997.rows import Outcome1997, Spec1997
-from lstm_lesson.experiments.repeat_1997.rule_of_1997 import RuleOf1997
+from lstm_lesson.experiments.repeat_1997.rule_of_1997 import OncePerSequence, RuleOf1997
 from lstm_lesson.experiments.repeat_1997.settings import SETTINGS
 from lstm_lesson.experiments.repeat_1997.whole_gradient import WholeGradient
 from lstm_lesson.tasks.classics import ClassicBatch, classic
 
-LEARNERS = {"1997": RuleOf1997, "Adam": WholeGradient}  # by `Spec1997.rule`
+LEARNERS = {  # by `Spec1997.rule`
+    "1997": RuleOf1997,
+    "1997, by sequence": OncePerSequence,
+    "Adam": WholeGradient,
+}
 DRAWN = 64  # sequences drawn at once
 PIECE = 50  # steps of a stream between two updates, where the gradient is cut, too
 PIECES = 20  # of a stream in training; then another begins, from a state of zeros
