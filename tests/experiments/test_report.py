@@ -50,6 +50,26 @@ def test_a_difference_is_shown_if_the_intervals_lie_apart():
     assert not report.shown(many, none)
 
 
+def test_what_is_asked_is_of_arms_that_are_run():
+    run = {(spec.task, spec.arm) for spec in REPEAT_1997.specs}
+    asked = [(task, arm) for task, *arms in report.ASKED.values() for arm in arms]
+    assert set(asked) <= run
+    few, many = arm(*[9] * 2, *[0] * 8), arm(*[9] * 10)
+    for more, word in ((few, "undecided"), (many, "holds")):
+        picked = {
+            (n, task): (more if n in [a[2] for a in report.ASKED.values()] else few)._replace(
+                arm=n, task=task
+            )
+            for task, n in asked
+        }
+        assert word in report.answers(picked).values()
+    turned = {
+        (n, task): (many if n == "no peepholes" else few)._replace(arm=n, task=task)
+        for task, n in asked
+    }
+    assert report.answers(turned)["Peepholes help."] == "fails"
+
+
 def test_a_card_says_what_is_in_the_rows():
     key = ("LSTM", "adding_1997", 100)
     machines = {REPEAT_1997.chosen(only=["task=adding_1997"])[0]: SimpleNamespace(seconds=90.0)}

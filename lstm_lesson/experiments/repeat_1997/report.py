@@ -34,6 +34,23 @@ PUBLISHED = {
     "temporal_order_1997": Published("6a, temporal order", 9, "156", 31_390),
 }
 
+# Claims about two arms of a task, of which the second is said to learn it in more of its runs.
+ASKED = {
+    "Gates of their own help.": ("embedded_reber", "1997", "1997, own gates"),
+    "Four blocks of one cell learn more often than three of two.": (
+        "embedded_reber", "1997", "1997, four blocks"
+    ),
+    "Beyond four blocks, six help.": ("embedded_reber", "1997, four blocks", "1997, own gates"),
+    "Steps at each symbol help, three blocks.": (
+        "embedded_reber", "1997, by sequence", "1997"
+    ),
+    "Steps at each symbol help, four blocks.": (
+        "embedded_reber", "1997, four blocks, by sequence", "1997, four blocks"
+    ),
+    "Forget gates help.": ("continual_reber", "no forget gates", "forget gates"),
+    "Peepholes help.": ("timed_spikes", "no peepholes", "peepholes"),
+}  # fmt: skip
+
 
 def until_learned(arm: Arm) -> Interval:
     """Return the median of the sequences until solved; a run that failed counts as infinity."""
@@ -58,6 +75,17 @@ def cost(arm: Arm, sequences: int) -> str:
 def shown(fewer: Arm, more: Arm) -> bool:
     """Whether `more` solves its task more often: whether the intervals of the shares lie apart."""
     return more.share.low > fewer.share.high
+
+
+def answers(picked: Mapping) -> dict[str, str]:
+    """Return of each claim in `ASKED` that it holds, that it fails, or that it is undecided."""
+    found = {(arm.task, arm.arm): arm for arm in picked.values()}
+    words = {}
+    for claim, (task, *names) in ASKED.items():
+        fewer, more = (found[task, name] for name in names)
+        holds, fails = shown(fewer, more), shown(more, fewer)
+        words[claim] = "holds" if holds else "fails" if fails else "undecided"
+    return words
 
 
 def card(task: str, picked: Mapping, machines: Mapping) -> str:

@@ -21,12 +21,12 @@ RATES = (0.01, 0.03)  # of Adam; the rule of 1997 has the paper's own
 
 def _original(
     task: str, T: int, cell: str, hidden_size: int, biases: dict, rate: float, budget: int,
-    arm: str = RULE,
+    arm: str = RULE, rule: str = "1997",
 ) -> Iterator[Spec1997]:  # fmt: skip
     """Yield the runs of one task that the rule of 1997 trains; `biases` are one a block."""
     for seed in SEEDS:
         yield Spec1997(
-            arm, task, T, cell, "1997", hidden_size, json.dumps(biases), rate, 1, budget, seed
+            arm, task, T, cell, rule, hidden_size, json.dumps(biases), rate, 1, budget, seed
         )
 
 
@@ -60,6 +60,18 @@ REPEAT_1997 = Experiment(
         *_original(
             "embedded_reber", 10, "blocks of 1", 6, {"o": [-1, -1, -2, -2, -3, -3]}, 0.5, 60_000,
             "1997, own gates",
+        ),
+        *_original(  # the paper's other net for the grammar, of 264 weights
+            "embedded_reber", 10, "blocks of 1", 4, {"o": [-1, -2, -3, -4]}, 0.5, 60_000,
+            "1997, four blocks",
+        ),
+        *_original(
+            "embedded_reber", 10, "blocks of 2", 6, {"o": [-1, -2, -3]}, 0.5, 60_000,
+            "1997, by sequence", "1997, by sequence",
+        ),
+        *_original(
+            "embedded_reber", 10, "blocks of 1", 4, {"o": [-1, -2, -3, -4]}, 0.5, 60_000,
+            "1997, four blocks, by sequence", "1997, by sequence",
         ),
         *_repeat(
             "embedded_reber", 10, 6, {"o": [-1, -1, -2, -2, -3, -3]}, 30_000, batch_size=8
