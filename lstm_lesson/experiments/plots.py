@@ -15,7 +15,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from lstm_lesson import figures
 from lstm_lesson.experiments.runs import CURVE, Outcome
 from lstm_lesson.experiments.specs import experiment
-from lstm_lesson.experiments.statistics import Arm, Interval, arms, median
+from lstm_lesson.experiments.statistics import Arm, Interval, arms, median, wilson
 from lstm_lesson.experiments.trials import Trial
 from lstm_lesson.experiments.watch_the_gates import WATCH_THE_GATES
 from lstm_lesson.figures.dots import row_of_dots
@@ -139,6 +139,11 @@ def validation_curves(ax: Axes, group: Sequence[Arm]) -> Axes:
     return ax
 
 
+def share_solved(arm: Arm) -> Interval:
+    """Return the share of runs whose validation data called the task solved, however they ended."""
+    return wilson(int((arm.values("solved_at") > 0).sum()), len(arm.outcomes))
+
+
 def bits_recalled(arm: Arm) -> Interval:
     """Return how many of the copy task's 30 bits a model has learned to give back, at the median.
 
@@ -178,7 +183,7 @@ def sequence_length_analysis(folder=None) -> plt.Figure:
     tasks = [task for task in dict.fromkeys(key[1] for key in rows) if task != "copy"]
     figure, axes = plt.subplots(len(tasks), 1, figsize=(5, 2.2 * len(tasks)), sharey=True)
     for ax, task in zip(axes, tasks, strict=True):
-        lines = _by_lag(rows, task, lambda arm: arm.share)
+        lines = _by_lag(rows, task, share_solved)
         against_lag(ax, lines)
         ax.set(title=TITLES[task], ylabel="share solved", ylim=(-0.05, 1.05))
     legend(axes[0], lines)
