@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
@@ -50,5 +50,34 @@ def path_diagram(ax: Axes, arrows: Mapping[tuple[str, str], float]) -> Axes:
         circle["ec"] = COLOURS.get(name[0], "#333333")
         ax.text(x, y, f"${'_'.join(name)}$", size=12, **middle, bbox=circle)
     ax.set(xlim=(-0.3, 4.5), ylim=(-0.3, 4.4))
+    ax.axis("off")
+    return ax
+
+
+def shares_diagram(ax: Axes, shares: Sequence[float]) -> Axes:
+    """Draw a weight as a node with an arrow into each step, and each step's share of its gradient.
+
+    Parameters
+    ----------
+    ax : empty axes; the frame is taken off.
+    shares : (T,), what each step adds to the derivative of the loss with respect to the weight.
+    """
+    middle = {"ha": "center", "va": "center"}
+    arrow = {"arrowstyle": "-|>", "lw": 1.8, "color": "#333333", "shrinkA": 16, "shrinkB": 16}
+    T, w = len(shares), 1.6  # the height of the weight
+    for t, share in enumerate(shares, start=1):
+        ax.annotate("", (t, 0), ((T + 1) / 2, w), arrowprops=arrow)
+        x = t + 0.42 * ((T + 1) / 2 - t)
+        number = {"bbox": {"fc": "white", "ec": "none", "pad": 1}, **middle}
+        ax.text(x, 0.42 * w, two_decimals(share), **number)
+        onward = arrow | {"color": COLOURS["h"], "shrinkA": 22, "shrinkB": 22}
+        ax.annotate("", (t + 1, 0), (t, 0), arrowprops=onward)
+        box = {"boxstyle": "round,pad=0.4", "fc": "white", "ec": "#333333", "lw": 1.6}
+        ax.text(t, 0, f"step {t}", bbox=box, **middle)
+    circle = {"boxstyle": "circle,pad=0.35", "fc": "white", "ec": "#333333", "lw": 2}
+    ax.text((T + 1) / 2, w, "$w$", size=13, bbox=circle, **middle)
+    ax.text((T + 1) / 2 + 0.3, w, f"sum: {two_decimals(sum(shares))}", va="center")
+    ax.text(T + 1, 0, "$L$", size=13, bbox=circle, **middle)
+    ax.set(xlim=(0.5, T + 1.4), ylim=(-0.4, w + 0.4))
     ax.axis("off")
     return ax

@@ -42,6 +42,12 @@ def test_a_stage_shows_each_number_and_what_is_wanted():
     assert memory.get_ylim()[0] < -3  # what is wanted is in sight
 
 
+def test_shares_stand_on_the_arrows_into_the_steps_and_their_sum_at_the_weight(ax, written):
+    assert ch05.shares_diagram(ax, [0.25, -0.5, 1.0]) is ax
+    numbers = {"0.25", "\N{MINUS SIGN}0.50", "1.00", "sum: 0.75"}
+    assert numbers | {"step 1", "step 2", "step 3", "$w$", "$L$"} == written(ax) - {""}
+
+
 def test_differences_by_size_draws_medians_and_ranges_in_epsilons(axes):
     differences = np.array([[1e-8, 3e-8, 2e-8], [0.0, 5e-8, 4e-8]])
     panels = {

@@ -77,3 +77,13 @@ def test_cell_diagram_fills_each_gate_as_far_as_it_is_open(ax):
     full = 1.6  # the side of a gate's box; the candidate has half of it either way
     heights = [level.get_height() / full for level in levels]
     np.testing.assert_allclose(heights, [0.75, 0.6, -0.7 / 2, 0.4])
+
+
+def test_backward_diagram_has_an_equation_or_a_number_on_each_wire(ax, written):
+    assert diagrams.backward_diagram(ax) is ax
+    gates = {"$i_t$", "$f_t$", "$g_t$", "$o_t$"}
+    assert written(ax) - {""} == gates | {*diagrams.BACKWARD.values()}
+    values = {name: n / 100 - 0.07 for n, name in enumerate(diagrams.BACKWARD)}
+    numbered = diagrams.backward_diagram(plt.subplots(figsize=diagrams.CELL)[1], values)
+    numbers = {diagrams.two_decimals(v) for v in values.values()}
+    assert written(numbered) - {""} == gates | numbers
