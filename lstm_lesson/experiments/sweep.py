@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from traceback import extract_tb
 from typing import NamedTuple
 
 from tqdm import tqdm
@@ -110,9 +111,17 @@ def rows_of_the_book() -> Path:
 def load(path) -> Experiment:
     """Return the experiment that a Python file makes; its functions are sent along with each run.
 
-    Raises ValueError unless the file has one `Experiment`.
+    Raises ValueError unless the file runs and has one `Experiment`.
     """
-    found = [v for v in runpy.run_path(str(path)).values() if isinstance(v, Experiment)]
+    try:
+        made = runpy.run_path(str(path)).values()
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        lines = [f.lineno for f in extract_tb(error.__traceback__) if f.filename == str(path)]
+        where = f"{path}, line {lines[-1]}" if lines else str(path)  # a SyntaxError names its own
+        raise ValueError(f"{where}: {type(error).__name__}: {error}") from error
+    found = [v for v in made if isinstance(v, Experiment)]
     if len(found) != 1:
         raise ValueError(f"{path}: expected a file that makes one Experiment, got {len(found)}")
     return found[0]

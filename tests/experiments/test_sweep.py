@@ -298,6 +298,23 @@ def test_a_file_without_its_one_experiment_is_refused(tmp_path, capsys, text, me
     assert "missing.py" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a = 1\nraise RuntimeError('no\\ndata')\n", "own.py, line 2: RuntimeError: no data; see"),
+        ("a = (\n", "own.py: SyntaxError: '(' was never closed (own.py, line 1); see"),
+    ],
+)
+def test_a_file_that_does_not_run_is_one_line(tmp_path, capsys, text, message):
+    file = tmp_path / "own.py"
+    file.write_text(text)
+    with pytest.raises(SystemExit) as left:
+        cli.main(["experiments", "run", str(file)])
+    said = capsys.readouterr().err
+    assert left.value.code == 2
+    assert message in said and said.count("\n") == 1
+
+
 @pytest.mark.parametrize("seconds", [0.0, 1.2], ids=["at once", "on a busy machine"])
 def test_a_killed_process_is_waited_for(seconds):
     """In the middle of a run it doesn't end when asked, and once killed, when there is time."""
