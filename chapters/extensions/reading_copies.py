@@ -3,11 +3,14 @@
 The book's own notebooks have MyST's roles and directives in their prose, which JupyterLab, GitHub
 and editors print raw: a sentence would lack its number. In the copy each of them is the text that
 the page shows. On top it says how to get what it imports, and stops with that sentence if it's
-missing. A figure has its caption below; solutions, and code that the page folds, start folded.
+missing. A figure has its caption below, and one that is no output is inside of the notebook;
+solutions, and code that the page folds, start folded.
 """
 
 import ast
+import base64
 import json
+import mimetypes
 import re
 import sys
 from pathlib import Path
@@ -23,6 +26,11 @@ TARGET = re.compile(r"(.*?)\s*<([^<>]+)>", re.S)
 FENCE = re.compile(r"(`{3,}|:{3,})(?:\{([\w-]+)\} *(.*)|(.*))")
 EQUATION = re.compile(r"(^\$\$.*?)\$\$ *\(([\w-]+)\)", re.S | re.M)
 LINK = re.compile(r"\[([^\]]*)\]\((?!\w+:|#)([^)#]*)(#[^)]*)?\)")
+FIGURE = re.compile(
+    r"^```\{figure\} +(?P<path>\S+)\n:name: +(?P<name>\S+)\n:alt: +(?P<alt>.+?)\n\n"
+    r"(?P<text>.+?)\n```$",
+    re.S | re.M,
+)
 FOLDED = {"source_hidden": True}
 CHECK = """\
 import importlib.util
@@ -115,9 +123,24 @@ class Page:
             return f"{match[1]}$$"
         return f"{match[1].rstrip()} \\tag{{{number}}}\n$$"
 
+    def figure(self, match: re.Match) -> str:
+        """Return a picture that is attached to its cell, and its caption."""
+        number = self.numbered(match["name"])
+        attached = f"![{match['alt']}](attachment:{Path(match['path']).name})"
+        return f"{attached}\n\n*{number}. {match['text']}*"
+
+    def attachments(self, source: str) -> dict[str, dict[str, str]]:
+        """Return the files that the figures in a cell's text name, as a notebook keeps them."""
+        found = {}
+        for figure in FIGURE.finditer(source):
+            path = Path(self.env.doc2path(self.name)).parent / figure["path"]
+            kind, _ = mimetypes.guess_type(path.name)
+            found[path.name] = {kind: base64.b64encode(path.read_bytes()).decode()}
+        return found
+
     def prose(self, source: str) -> str:
         """Return Markdown without anything that only MyST understands."""
-        source = EQUATION.sub(self.equation, source)
+        source = FIGURE.sub(self.figure, EQUATION.sub(self.equation, source))
         lines, open_fences, options = [], [], False
         for line in source.split("\n"):
             if options and re.match(r":[\w-]+:", line):
@@ -147,6 +170,8 @@ class Page:
     def directive(self, name: str, argument: str) -> tuple[list[str], str | None]:
         """Return the lines that stand for the opening of a directive, and for its end."""
         argument = ROLE.sub(self.role, argument)
+        if name in ("figure", "image"):
+            raise ValueError(f"{self.name}: its {name} lacks name, alt or caption")
         if name == "exercise-start":
             return [f"**Exercise. {argument}**"], None
         if name == "solution-start":
@@ -193,6 +218,8 @@ def copy(notebook: dict, page: Page) -> dict:
         if cell["cell_type"] == "markdown":
             marks = re.findall(r"^`{3,}\{solution-(start|end)\}", source, re.M)
             solution = marks[-1] == "start" if marks else solution
+            attached = page.attachments(source)
+            cell = cell | ({"attachments": attached} if attached else {})
             source = page.prose(source)
         elif solution or {"hide-input", "hide-cell", "remove-input"} & {*metadata.get("tags", [])}:
             metadata["jupyter"] = FOLDED | ({"outputs_hidden": True} if solution else {})
