@@ -17,7 +17,7 @@
 #   make links    every address outside of the book, asked for over the network
 #   make test-oldest, make test-newest    with the oldest or newest releases that pyproject.toml
 #                 allows, in an environment of their own
-#   make clean    remove what was built (the environment in .venv stays)
+#   make clean    remove what was built (the environment in .venv and the copies for JupyterLab stay)
 #
 # Needs make and Python 3.11 to 3.14. Another Python: make PYTHON=python3.12 book
 # On Linux PyTorch comes for CUDA, 5 GB, unless PYTORCH_INDEX says where else to look: README.md.
@@ -179,11 +179,9 @@ epub: $(BUILT)
 	@cp $(BUILD)/epub/$(NAME).epub $(BUILD)/html
 	@$(BIN)/python chapters/extensions/offer_files.py $(BUILD)/html
 
-# What is there is yours, and stays as you left it, until `make clean`.
+# A copy follows its chapter; what you made of one stays, beside it where both have changed.
 lab: $(INSTALLED) $(BUILT)
-	@mkdir -p $(BUILD)/lab
-	@for chapter in $(BUILD)/html/_sources/chapters/*.ipynb; do \
-	  copy="$(BUILD)/lab/$${chapter##*/}"; [ -e "$$copy" ] || cp "$$chapter" "$$copy"; done
+	@$(BIN)/python chapters/extensions/lab_copies.py $(BUILD)/html/_sources/chapters $(BUILD)/lab
 	@$(BIN)/jupyter lab $(BUILD)/lab
 
 # The printed book is among it once `make pdf epub` has made it.
@@ -224,5 +222,6 @@ test-newest:
 	$(call try,newest,highest)
 
 clean:
-	rm -rf $(BUILD) .venv-oldest .venv-newest .pytest_cache .ruff_cache .hypothesis
+	[ ! -d $(BUILD) ] || find $(BUILD) -mindepth 1 -maxdepth 1 ! -name lab -exec rm -rf {} +
+	rm -rf .venv-oldest .venv-newest .pytest_cache .ruff_cache .hypothesis
 	find lstm_lesson tests chapters -name __pycache__ -prune -exec rm -rf {} +
