@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from lstm_lesson.figures.look import readable
+from lstm_lesson.figures.look import on_white, readable
 
 
 def ladder(
@@ -63,4 +63,29 @@ def roofline(
     ax.margins(y=0.12)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter("{x:g}")
+    return ax
+
+
+def what_stays(ax: Axes, parts: Mapping[str, tuple[float, float, str]]) -> Axes:
+    """Draw what part of a program's time can't be removed, what else is left, and what went.
+
+    Parameters
+    ----------
+    ax : axes to draw in.
+    parts : name of a row, the first at the top, to the shares of the time that the products take
+        and the fastest rung, the first inside of the second; a colour.
+    """
+    for row, (products, fastest, colour) in enumerate(parts.values()):
+        ax.barh(row, 100, color="#E2E2E2", height=0.4)
+        ax.barh(row, 100 * fastest, color=colour, height=0.4, alpha=0.4)
+        ax.barh(row, 100 * products, color=colour, height=0.4)
+        for text, at, side in (
+            ("products", 100 * products, "right"), ("fastest rung", 100 * fastest, "left")
+        ):  # fmt: skip
+            place = {"xytext": (0, 19), "textcoords": "offset points", "va": "center"}
+            ax.annotate(text, (at, row), ha=side, size=8.5, **place, **on_white(colour))
+    ax.set(xlabel="% of the time of NumPy, gate by gate", xlim=(0, 100))
+    ax.set(ylim=(len(parts) - 0.6, -0.75))
+    ax.set_yticks(range(len(parts)), parts)
+    ax.grid(False)
     return ax
