@@ -27,7 +27,8 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "chapters" / "results_at_a_glance.md"
 BEGIN, END = "<!-- {}: written by tests/glance.py -->", "<!-- end of {} -->"
 # Where on its page a chapter tells of it; else its beginning.
-SECTIONS = {"7": "race-them", "14": "look-at-every-run", "15": "find-what-makes-a-lag-hard"}
+SECTIONS = {"7": "race-them", "14": "look-at-every-run", "15": "find-what-makes-a-lag-hard",
+            "21": "which-differences-are-firm"}  # fmt: skip
 EFFECTS = {
     "sooner": "factor between the sequences needed, below 1 if the first comes sooner",
     "lower": "factor between the test losses, below 1 if the first is lower",
@@ -165,13 +166,17 @@ def second_edition() -> Iterable[str]:
             word, verdicts = judged[claim]
             if len(entries) > 1:
                 yield f"| **{claim}** | | | | **{word}** |"
+            places = [condition(entry) for entry in entries]
             for entry, verdict in zip(entries, verdicts.values(), strict=True):
                 arms = [known[tuple(entry[side])] for side in "ab" if side in entry]
                 solved = ", ".join(map(counted, arms))
                 sure = verdict.level and (verdict.word != "undecided" or verdict.agreement < 1)
                 share = math.floor(100 * verdict.agreement) / 100  # 0.895 is below 0.9
                 stays = f"{'yes' if verdict.alone else 'no'}, {share:.2f}"
-                where = condition(entry) if len(entries) > 1 else f"**{claim}**"
+                where = condition(entry)
+                if places.count(where) > 1:  # what differs is the arm
+                    where = f"{arms[0].arm}: {where}"
+                where = where if len(entries) > 1 else f"**{claim}**"
                 said = verdict.word if len(entries) > 1 else f"**{verdict.word}**"
                 shown = interval(effect(entry, arms))
                 yield f"| {where} | {shown} | {solved} | {stays if sure else '–'} | {said} |"

@@ -74,7 +74,7 @@ CLASSIFY = _experiment(
     minutes=4,
 )
 CLASSIFY_VIEWS = _experiment(
-    "second/classify_views",
+    "classify_views",
     "MNIST-1D, digits pixel by pixel, and sequences of different lengths (chapter 21)",
     _VIEWS,
     minutes=6,
