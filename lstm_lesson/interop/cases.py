@@ -9,7 +9,6 @@ import json
 import math
 import os
 import sys
-from collections import Counter
 from reprlib import repr as show  # short, on one line, whatever JSON held
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ from lstm_lesson.engine.equations import LSTMState
 from lstm_lesson.engine.files import write_whole
 from lstm_lesson.engine.plain_lstm import lstm_backward, lstm_forward
 from lstm_lesson.interop.case_causes import explain
+from lstm_lesson.interop.common import unique
 
 FORMAT = """\
 the file: one JSON object in UTF-8, with T steps, B sequences, D inputs, H units
@@ -152,9 +152,11 @@ def read(path) -> tuple[dict[str, np.ndarray], str | None]:
     if len(data) > MAX_BYTES or sum(map(data.count, (b",", b"[", b"{"))) > MAX_VALUES:
         raise CaseError(f"expected at most {MAX_BYTES:,} bytes and {MAX_VALUES:,} values, got more")
     try:
-        found = json.loads(data.decode("utf-8-sig"), object_pairs_hook=_unique, parse_int=_integer)
+        found = json.loads(data.decode("utf-8-sig"), object_pairs_hook=unique, parse_int=_integer)
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise CaseError(f"not JSON in UTF-8: {error}" if data.strip() else "empty") from error
+    except ValueError as error:  # of a name that is given twice
+        raise CaseError(str(error)) from error
     except RecursionError:
         raise CaseError("nested too deeply") from None
     if not isinstance(found, dict):
@@ -238,14 +240,6 @@ def _whole(name: str, value, least: int, most: int) -> int:
     if type(value) is int and least <= value <= most:
         return value
     raise CaseError(f"{name}: expected a whole number, {least} to {most:,}, got {show(value)}")
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-        raise CaseError(f"{show(twice)}: given twice")
-    return found
 
 
 def _integer(digits: str) -> int | float:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from reprlib import repr as show
+
 import numpy as np
 
 from lstm_lesson.engine.recurrent import RecurrentLayer
 
 
-def kind_of(layer) -> str:
+def kind_of(layer, name: str = "layer") -> str:
     """Return "LSTM", "GRU" or "RNN"; raise TypeError for what is no such layer of this package."""
     kind = type(layer).__name__
     if kind not in ("LSTM", "GRU", "RNN") or not isinstance(layer, RecurrentLayer):
-        raise TypeError(f"layer: expected an lstm_lesson.LSTM, GRU or RNN, got {kind}")
+        raise TypeError(f"{name}: expected an lstm_lesson.LSTM, GRU or RNN, got {kind}")
     return kind
 
 
@@ -82,3 +85,12 @@ def two_biases(params: dict, suffix: str) -> np.ndarray:
     apart = params.get("bias_hn" + suffix, both[1, :0])
     both[1, len(both[1]) - len(apart) :] = apart
     return both
+
+
+def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return an object of JSON as a dict; raise ValueError if it has a name twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"{show(twice)}: given twice")
+    return found

@@ -161,6 +161,7 @@ def test_inputs_that_a_port_echoes_change_nothing(kit, results, capsys):
         ('{"results": {"output": {"shape": [1]}}}', "output: not an array"),
         ('{"results": {"output": "x"}}', "output: not an array"),
         ('{"id": "lstm-clip", "results": {}}', "results of case"),
+        ('{"results": {"h": 1, "h": 2}}', "'h': given twice"),
         ('{"dtype": "half", "results": {}}', "dtype: expected"),
     ],
 )

@@ -107,6 +107,7 @@ def test_a_failure_says_what_is_wrong_and_where(program, kit):
         ("[]", "expected {"),
         ('{"dtype": "half", "results": {}}', "which dtype?"),
         ('{"id": "lstm-clip", "results": {}}', "of another case"),
+        ('{"results": {"h_n": 1, "h_n": 2}}', "a name is given twice"),
         (None, "no results"),
     ],
 )

@@ -60,6 +60,8 @@ static Value value(int depth) {
             if (object && !take('"')) broken = "an object without a name";
             if (object && !broken) key = string();
             if (object && !broken && !take(':')) broken = "a name without a colon";
+            for (int k = 0; !broken && object && k < v.count; k++)
+                if (!strcmp(v.items[k].key, key)) broken = "a name is given twice";
             if (broken) return v;
             if (v.count == room) v.items = realloc(v.items, (room = 2 * room + 8) * sizeof v);
             if (!v.items) exit(2);
@@ -88,10 +90,9 @@ static Value value(int depth) {
 }
 
 static Value *find(Value *v, const char *key) {
-    Value *found = NULL;
     for (int k = 0; v && k < v->count; k++)
-        if (v->items[k].key && !strcmp(v->items[k].key, key)) found = &v->items[k];
-    return found;
+        if (v->items[k].key && !strcmp(v->items[k].key, key)) return &v->items[k];
+    return NULL;
 }
 
 static const char *word(Value *v, const char *key) {
@@ -236,7 +237,7 @@ static int judge(const char *folder, const char *results, const char *name, int 
     if (!why && *word(&file, "id") && strcmp(word(&file, "id"), id)) why = "of another case";
     if (!*dtype) dtype = "float64";
     if (!why && strcmp(dtype, "float64") && strcmp(dtype, "float32")) why = "which dtype?";
-    if (why) return printf("%-36s  UNUSABLE\n    %s\n", id, why), 2;
+    if (why) return printf("%-37s  UNUSABLE\n    %s\n", id, why), 2;
 
     double tolerance = strcmp(dtype, "float32") ? 1e-12 : 2e-5, largest = 0;
     char **right = get(count * sizeof *right), **missing = get(count * sizeof *missing);
@@ -260,7 +261,7 @@ static int judge(const char *folder, const char *results, const char *name, int 
         else wrong[wrongs++] = &arrays[k];
     }
     int passed = !wrongs && !lacking;
-    printf("%-36s  %-8s  %-7s  %8.1e\n", id, passed ? "PASS" : "FAIL", dtype, largest);
+    printf("%-37s  %-8s  %-7s  %8.1e\n", id, passed ? "PASS" : "FAIL", dtype, largest);
     if (passed) return 0;
     printf("    exercises %s; %s\n", word(&cs, "exercises"), word(&cs, "bug"));
     for (int k = 0; k < wrongs && k < SHOWN; k++) {

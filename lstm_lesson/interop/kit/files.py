@@ -24,6 +24,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as from_bytes
 from safetensors.numpy import save as to_bytes
 
+from lstm_lesson.interop.common import unique
 from lstm_lesson.interop.kit import oracle
 from lstm_lesson.interop.kit.cases import CASES, Case
 
@@ -216,9 +217,11 @@ def _tensors(path, data):
 
 def _numbers(path, id, data):
     try:
-        found = json.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
+        found = json.loads(data.decode("utf-8-sig"), object_pairs_hook=unique)
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise KitError(f"{path.name}: not JSON in UTF-8: {error}") from error
+    except ValueError as error:  # of a name that is given twice
+        raise KitError(f"{path.name}: {error}") from error
     if not isinstance(found, dict) or not isinstance(found.get("results"), dict):
         raise KitError(f'{path.name}: expected {{"results": {{name: numbers}}}}')
     if found.get("id", id) != id:
