@@ -12,6 +12,7 @@ from lstm_lesson.engine.equations import GRUCell, LSTMCell, RNNCell
 from lstm_lesson.engine.loop import ArrayLoop, in_order
 from lstm_lesson.engine.lstm_options import LSTMOptionsCell
 from lstm_lesson.engine.recurrent import RecurrentLayer
+from lstm_lesson.interop.common import kind_of
 
 
 class LSTMTrace(NamedTuple):
@@ -81,9 +82,7 @@ def trace(
     """
     if not isinstance(model, RecurrentLayer):
         model = interop.from_torch(model)
-    if type(model.cell) not in _KINDS:
-        name = type(model).__name__
-        raise TypeError(f"model: expected an LSTM, GRU or RNN, got {name}")
+    kind_of(model, "model")
     if check_size("layer", layer, least=-model.num_layers) >= model.num_layers:
         raise ValueError(f"layer: expected less than num_layers {model.num_layers}, got {layer}")
     directions = 2 if model.bidirectional else 1
