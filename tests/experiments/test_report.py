@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from lstm_lesson.experiments.repeat_1997 import report
-from lstm_lesson.experiments.repeat_1997.specs import REPEAT_1997
+from lstm_lesson.experiments.repeat_1997.specs import EMBEDDED_REBER, REPEAT_1997
 from lstm_lesson.experiments.statistics import Arm
 
 
@@ -51,7 +51,7 @@ def test_a_difference_is_shown_if_the_intervals_lie_apart():
 
 
 def test_what_is_asked_is_of_arms_that_are_run():
-    run = {(spec.task, spec.arm) for spec in REPEAT_1997.specs}
+    run = {(spec.task, spec.arm) for spec in REPEAT_1997.specs + EMBEDDED_REBER.specs}
     asked = [(task, arm) for task, *arms in report.ASKED.values() for arm in arms]
     assert set(asked) <= run
     few, many = arm(*[9] * 2, *[0] * 8), arm(*[9] * 10)

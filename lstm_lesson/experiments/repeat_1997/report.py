@@ -78,10 +78,12 @@ def shown(fewer: Arm, more: Arm) -> bool:
 
 
 def answers(picked: Mapping) -> dict[str, str]:
-    """Return of each claim in `ASKED` that it holds, that it fails, or that it is undecided."""
+    """Return of each claim in `ASKED` whose arms are there that it holds, fails, is undecided."""
     found = {(arm.task, arm.arm): arm for arm in picked.values()}
     words = {}
     for claim, (task, *names) in ASKED.items():
+        if not found.keys() >= {(task, name) for name in names}:
+            continue
         fewer, more = (found[task, name] for name in names)
         holds, fails = shown(fewer, more), shown(more, fewer)
         words[claim] = "holds" if holds else "fails" if fails else "undecided"
