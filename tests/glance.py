@@ -27,13 +27,19 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "chapters" / "results_at_a_glance.md"
 BEGIN, END = "<!-- {}: written by tests/glance.py -->", "<!-- end of {} -->"
 # Where on its page a chapter tells of it; else its beginning.
-SECTIONS = {"7": "race-them", "14": "look-at-every-run", "15": "find-what-makes-a-lag-hard",
-            "21": "which-differences-are-firm"}  # fmt: skip
+SECTIONS = {
+    "7": "race-them",
+    "14": "look-at-every-run",
+    "15": "find-what-makes-a-lag-hard",
+    "20": "now-the-lstm",
+    "21": "which-differences-are-firm",
+}
 EFFECTS = {
     "sooner": "factor between the sequences needed, below 1 if the first comes sooner",
     "lower": "factor between the test losses, below 1 if the first is lower",
     "higher": "difference, above 0 if the first is higher",
     "share": "share of the runs",
+    "below": "share of the runs that are better than the baseline",
 }
 
 
@@ -78,6 +84,8 @@ def printed_title(page: str) -> str:
 def minutes(name: str) -> str:
     """Return how long the rows of an experiment took on one core."""
     seconds = sum(machine.seconds for machine in experiment(name).store().machines().values())
+    if seconds < 60:
+        return "less than a minute"
     return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
 
 
@@ -100,11 +108,18 @@ def effect(entry: dict, arms: list) -> Interval:
     if entry["kind"] == "share":
         (arm,) = arms
         return wilson(sum(map(math.isfinite, questions.times(arm))), len(arm.outcomes))
+    if entry["kind"] == "below":
+        won = questions.question(entry, *arms).succeeded
+        return wilson(sum(won), len(won))
     if entry["kind"] == "sooner":
         first = arms[0].specs[0].steps // CHECKS * arms[0].specs[0].batch_size
         return Interval(*rules.factor_between(*map(questions.times, arms), first=first))
     if entry["kind"] == "lower":
-        return Interval(*rules.factor_between(*(arm.values("test_loss").tolist() for arm in arms)))
+        return Interval(
+            *rules.factor_between(
+                *(arm.values(entry.get("field", "test_loss")).tolist() for arm in arms)
+            )
+        )
     # A difference is the logarithm of a factor; scaled, so that no power overflows.
     sides = [arm.values(entry["field"]).astype(float) for arm in arms]
     scale = max(1.0, *(np.abs(side).max() / 100 for side in sides))
@@ -114,13 +129,17 @@ def effect(entry: dict, arms: list) -> Interval:
 
 def counted(arm) -> str:
     """Return how many runs of an arm solved their task, or how many there are if none can."""
-    runs = len(arm.outcomes)
-    return f"{arm.solved} of {runs}" if hasattr(arm.outcomes[0], "solved") else f"{runs} runs"
+    runs, fields = len(arm.outcomes), arm.outcomes[0]._fields
+    if "solved_at" in fields or "score" in fields:
+        return f"{arm.solved} of {runs}"
+    return f"{runs} runs" if runs > 1 else "1 run"
 
 
 def condition(entry: dict) -> str:
     """Return under which condition a question is asked, and of which arms if they aren't alike."""
     (arm, task, T), other = entry["a"], entry.get("b")
+    if entry["kind"] == "below":
+        return f"{task.replace('_', ' ')}: {arm} or {other[0]}"
     if other and other[1:] != entry["a"][1:]:  # two tasks, one cell
         return f"{arm}: {task.replace('_', ' ')} or {other[1].replace('_', ' ')}, {T} steps"
     text = f"{task.replace('_', ' ')}, {T} steps"

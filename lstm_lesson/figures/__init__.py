@@ -20,7 +20,7 @@ from lstm_lesson.figures import (
     ch23,
     ch24,
 )
-from lstm_lesson.figures.dots import dots_and_rings, scores_by_name
+from lstm_lesson.figures.dots import dots_and_rings, ranking, scores_by_name
 from lstm_lesson.figures.lines import band, norm_against_lag, strips
 from lstm_lesson.figures.look import (
     COLOURS,
@@ -60,6 +60,7 @@ __all__ = [
     "label_end",
     "norm_against_lag",
     "on_white",
+    "ranking",
     "readable",
     "scores_by_name",
     "strips",

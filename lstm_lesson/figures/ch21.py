@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from lstm_lesson.figures.dots import row_of_dots
+from lstm_lesson.figures.dots import ranking
 from lstm_lesson.figures.look import COLOURS, readable
 
 
@@ -85,11 +85,9 @@ def scores(
         seeds, is a dot.
     published : name of a row to a score from elsewhere, drawn as an open diamond.
     """
-    for y, (name, values) in enumerate(rows.items()):
-        ink = COLOURS["i"] if name.startswith("LSTM") else "#555555"
-        row_of_dots(ax, y, 100 * np.asarray(values), color=ink, bar=ink, height=13, ms=4.5)
+    ranking(ax, {name: 100 * np.asarray(values) for name, values in rows.items()})
+    for y, name in enumerate(rows):
         if published and name in published:
             ax.plot(100 * published[name], y, "D", ms=6, mfc="none", mec=COLOURS["f"], mew=1.4)
-    ax.set_yticks(range(len(rows)), rows)
-    ax.set(xlabel="right, % of the test", ylim=(len(rows) - 0.4, -0.6))
+    ax.set(xlabel="right, % of the test")
     return ax

@@ -45,6 +45,23 @@ def row_of_dots(
     return ax
 
 
+def ranking(ax: Axes, rows: Mapping[str, np.ndarray]) -> Axes:
+    """Draw what each of several models scores, a row a model, and return the axes.
+
+    Parameters
+    ----------
+    ax : axes to draw in.
+    rows : name to (seeds,) scores, the first at the top; a bar marks the median. One score alone,
+        of what has no seeds, is a dot. Names that begin with LSTM are blue.
+    """
+    for y, (name, values) in enumerate(rows.items()):
+        ink = COLOURS["i"] if name.startswith("LSTM") else "#555555"
+        row_of_dots(ax, y, np.asarray(values), color=ink, bar=ink, height=13, ms=4.5)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.set_ylim(len(rows) - 0.4, -0.6)
+    return ax
+
+
 def scores_by_name(ax: Axes, scores: Mapping[str, np.ndarray], level: float) -> Axes:
     """Draw the scores of several arms as dots, a row an arm, on a logarithmic axis.
 

@@ -18,7 +18,7 @@ def _setting(task: str, T: int, hidden_size: int, batch_size: int, steps: int) -
 _PLAN = Plan(tuple(_setting(*place, *sizes) for place, sizes in _PLACES.items()), seeds=10)
 
 FORECAST = Experiment(
-    "second/forecast",
+    "forecast",
     "blood glucose and sunspots, many steps ahead, by an LSTM (chapter 20)",
     tuple(_PLAN({})),
     run,
