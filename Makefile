@@ -10,6 +10,7 @@
 #   make bench    speed against PyTorch, and what chapter 22 measures, kept in results/
 #   make pdf      the whole book on paper, by Chromium or Chrome (elsewhere: make pdf CHROMIUM=PATH)
 #   make epub     the whole book for a reading device; the pages then offer both
+#   make slides   a chapter as slides, in _build/slides: make slides CHAPTER=03
 #   make serve    the built pages on http://127.0.0.1:8000 (another port: make serve PORT=8080)
 #   make lab      the chapters in JupyterLab, as copies to read and to play with
 #   make release  the wheel, the sources, the kit and the printed book, in _build/release
@@ -44,7 +45,7 @@ PACKED := $(BUILD)/.packed
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
-.PHONY: book test quick lint run plots count bench pdf epub serve lab release lighthouse links \
+.PHONY: book test quick lint run plots count bench pdf epub slides serve lab release lighthouse links \
   test-oldest test-newest clean FORCE
 
 # What runs here depends on this folder alone: no settings, kernels or packages of the user.
@@ -178,6 +179,9 @@ epub: $(BUILT)
 	@$(BIN)/jupyter-book build . -W -n --keep-going --builder custom --custom-builder epub
 	@cp $(BUILD)/epub/$(NAME).epub $(BUILD)/html
 	@$(BIN)/python chapters/extensions/offer_files.py $(BUILD)/html
+
+slides: $(BUILT)
+	@$(BIN)/python chapters/extensions/make_slides.py $(BUILD)/html $(BUILD)/slides $(CHAPTER)
 
 # A copy follows its chapter; what you made of one stays, beside it where both have changed.
 lab: $(INSTALLED) $(BUILT)
