@@ -20,9 +20,11 @@ from lstm_lesson.figures import (
     ch23,
     ch24,
 )
+from lstm_lesson.figures.chains import chain
 from lstm_lesson.figures.dots import dots_and_rings, ranking, scores_by_name
 from lstm_lesson.figures.lines import band, norm_against_lag, strips
 from lstm_lesson.figures.look import (
+    ARMS,
     COLOURS,
     INKS,
     NAMES,
@@ -37,6 +39,7 @@ from lstm_lesson.figures.look import (
 from lstm_lesson.figures.maps import text_map
 
 __all__ = [
+    "ARMS",
     "COLOURS",
     "INKS",
     "NAMES",
@@ -56,6 +59,7 @@ __all__ = [
     "ch22",
     "ch23",
     "ch24",
+    "chain",
     "dots_and_rings",
     "label_end",
     "norm_against_lag",

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from lstm_lesson.figures.dots import row_of_dots
 from lstm_lesson.figures.lines import band
-from lstm_lesson.figures.look import COLOURS
 
 
 def outcomes(ax: Axes, rows: Mapping[str, np.ndarray], label: str, *, trivial: float) -> Axes:
@@ -26,7 +26,7 @@ def outcomes(ax: Axes, rows: Mapping[str, np.ndarray], label: str, *, trivial: f
     """
     ax.axvline(trivial, color="#888888", linestyle="--", linewidth=1.2)
     for n, values in enumerate(rows.values()):
-        row_of_dots(ax, n, values, color=COLOURS["i"], height=16, alpha=0.45)
+        row_of_dots(ax, n, values, color="#444444", height=16, alpha=0.45)
     ax.set_yticks(range(len(rows)), rows)
     ax.set(xscale="log", ylim=(len(rows) - 0.5, -0.5), xlabel=f"{label}; dashed: sees nothing")
     low, high = ax.get_xlim()
@@ -46,15 +46,13 @@ def dashboard(
     ----------
     axes : (measures, groups), sharing a row's vertical axis.
     x : (N,), the steps at which the runs were looked at.
-    labels : of at most four measures; one that ends in "(log)" has a logarithmic axis.
+    labels : of the measures; one that ends in "(log)" has a logarithmic axis.
     groups : title to (runs, N, measures).
     """
-    inks = [COLOURS["i"], "#333333", COLOURS["f"], COLOURS["c"]]
     for column, (title, seen) in zip(axes.T, groups.items(), strict=True):
         column[0].set_title(title)
-        rows = zip(column, labels, np.moveaxis(seen, -1, 0), inks[: len(labels)], strict=True)
-        for ax, label, values, ink in rows:
-            band(ax, x, values, ink)
+        for ax, label, values in zip(column, labels, np.moveaxis(seen, -1, 0), strict=True):
+            band(ax, x, values, "#333333")
             if label.endswith("(log)"):
                 ax.set_yscale("log")
                 ax.yaxis.set_minor_formatter(NullFormatter())
@@ -81,10 +79,9 @@ def pair_map(ax: Axes, norms: np.ndarray, chunk: int) -> Axes:
     edges = (0.5, T + 0.5, T + 0.5, 0.5)
     image = ax.imshow(np.clip(size, -3, 0), extent=edges, vmin=-3, vmax=0)
     for start in range(0, T, chunk):
-        box = plt.Rectangle(
-            (start + 0.5, start + 0.5), chunk, chunk, fill=False, edgecolor=COLOURS["f"], lw=2.2
-        )
-        ax.add_patch(box)
+        frame = plt.Rectangle((start + 0.5, start + 0.5), chunk, chunk, fill=False, lw=2.2)
+        halo = patheffects.withStroke(linewidth=4.5, foreground="white")
+        ax.add_patch(frame).set(edgecolor="#111111", path_effects=[halo])
     ax.grid(False)
     ax.set(xlabel="step of the weights, $s$", ylabel="step of the loss, $t$")
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.7, ticks=range(-3, 1))

@@ -42,6 +42,13 @@ NAMES = {
     "c": "cell state",
     "h": "hidden state",
 }
+# Arms of a comparison, none of which is a quantity of the cell: by shade and by line, for `band`.
+ARMS = (
+    {"colour": "#111111", "linestyle": "-"},
+    {"colour": "#777777", "linestyle": "--"},
+    {"colour": "#444444", "linestyle": ":"},
+    {"colour": "#777777", "linestyle": "-."},
+)
 TALL = (5.0, 5.0)  # inches: a figure of more than one panel; on a phone it stays readable
 
 

@@ -135,3 +135,13 @@ def test_row_of_dots_draws_every_run_and_a_bar_at_the_median(ax):
     np.testing.assert_allclose(ax.collections[0].get_segments(), [[[5, -0.3], [5, 0.3]]])
     row_of_dots(ax, 1, values[:0], color="#0072B2", middle=np.inf)
     assert len(ax.lines) == 4
+
+
+def test_a_chain_has_an_arrow_between_steps_and_one_back(ax, written):
+    steps = {"one": "first", "two": "then", "three": "last"}
+    assert figures.chain(ax, steps) is ax
+    assert written(ax) - {""} == {*steps, *steps.values()}
+    arrows = [text for text in ax.texts if getattr(text, "arrow_patch", None)]
+    assert len(arrows) == 2 and not ax.lines
+    back = figures.chain(plt.subplots()[1], steps, again=True)
+    np.testing.assert_array_equal(back.lines[0].get_ydata(), [-2, -2, 0])
