@@ -1,6 +1,7 @@
 """A small experiment that the tests share: a toss of a coin."""
 
 import os
+import signal
 import time
 from typing import NamedTuple
 
@@ -41,6 +42,12 @@ def endless_toss(spec):
 
 def threads(spec):
     return fell(spec)._replace(note=" ".join(os.environ[name] for name in THREADS))
+
+
+def blocked(spec):
+    """Name the signals that this thread holds back."""
+    held = sorted(s.name for s in signal.pthread_sigmask(signal.SIG_BLOCK, []))
+    return fell(spec)._replace(note=" ".join(held))
 
 
 def fatal_toss(spec):

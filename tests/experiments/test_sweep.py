@@ -97,6 +97,16 @@ def test_ctrl_c_ends_a_sweep_with_one_line_and_loses_nothing(tmp_path, send):
     assert coins(tmp_path).rows() == {spec: fell(spec) for spec in COINS.specs[:4]}
 
 
+@posix
+@pytest.mark.slow
+def test_ctrl_c_never_reaches_the_workers(tmp_path):
+    """In a new process, where Python's own helper of processes doesn't run yet."""
+    one = "COINS._replace(run=blocked, specs=COINS.specs[:1])"
+    process = start(f"sweep({one}, sys.argv[1])", tmp_path)
+    assert process.communicate(timeout=120)[1] == ""
+    assert coins(tmp_path).rows()[COINS.specs[0]].note == "SIGINT"
+
+
 @pytest.mark.slow
 def test_a_sweep_leaves_the_environment_as_it_was_and_gives_workers_one_thread(tmp_path):
     before = dict(os.environ)
