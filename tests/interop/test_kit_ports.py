@@ -1,15 +1,17 @@
 """The ports compile, pass the whole kit, and each mistake planted in the C port is named."""
 
+import ctypes
 import json
 import re
 import shutil
 import subprocess
-import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from lstm_lesson import cli
+from lstm_lesson import LSTMState, cli
+from lstm_lesson.engine.plain_lstm import lstm_step
 from lstm_lesson.interop.kit import check, diagnosis, files, mistakes
 from lstm_lesson.interop.kit.cases import CASES
 
@@ -197,12 +199,22 @@ def test_a_port_passes_the_whole_kit(tmp_path, monkeypatch, capsys, language):
     assert last.startswith(f"{len(CASES)} of {len(CASES)} pass, 0 fail")
 
 
-def test_chapter_9_shows_what_is_in_the_c_port():
+@needs_gcc
+def test_the_step_in_c_of_chapter_9_is_the_package_s(tmp_path):
     path = PORTS.parent / "chapters" / "09_match_pytorch.ipynb"
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    (shown,) = re.findall(r"^```c\n(.*?)^```", "\n".join(
-        "".join(cell["source"]) for cell in cells), re.M | re.S)  # fmt: skip
-    assert textwrap.indent(shown, " " * 4) in SOURCE
+    prose = "\n".join("".join(cell["source"]) for cell in cells)
+    (shown,) = re.findall(r"^```c\n(.*?)^```", prose, re.M | re.S)
+    sigmoid = "static double sigmoid(double z) { return 1 / (1 + exp(-z)); }"
+    (tmp_path / "step.c").write_text(f"#include <math.h>\n{sigmoid}\n{shown}")
+    command = ["gcc", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "step.c", "-o", "step.so"]
+    subprocess.run([*command, "-lm"], check=True, cwd=tmp_path, timeout=60)
+    D, H, rng = 3, 5, np.random.default_rng(0)
+    W, U, b, x, h, c = (rng.normal(size=n) for n in ((20, D), (20, H), 20, D, H, H))
+    state, _ = lstm_step(x[None], LSTMState(h[None], c[None]), W, U, b)
+    arrays = (a.ctypes.data_as(ctypes.c_void_p) for a in (W, U, b, x, h, c, np.zeros(20)))
+    ctypes.CDLL(str(tmp_path / "step.so")).step(D, H, *arrays)
+    np.testing.assert_allclose((h, c), (state.h[0], state.c[0]), rtol=1e-13)
 
 
 @needs_gcc
