@@ -81,3 +81,33 @@ def shares_diagram(ax: Axes, shares: Sequence[float]) -> Axes:
     ax.set(xlim=(0.5, T + 1.4), ylim=(-0.4, w + 0.4))
     ax.axis("off")
     return ax
+
+
+def ways_back(ax: Axes) -> Axes:
+    """Draw the arrows along which gradients go back through three steps; return the axes.
+
+    ``ax`` are empty axes; the frame is taken off.
+    """
+    middle = {"ha": "center", "va": "center"}
+    label = {"size": 9, "bbox": {"fc": "white", "ec": "none", "pad": 1}, **middle}
+
+    def arrow(start, end, key, text=""):
+        style = {"arrowstyle": "-|>", "lw": 2, "shrinkA": 15, "shrinkB": 15}
+        ax.annotate("", end, start, arrowprops=style | {"color": COLOURS.get(key, "#333333")})
+        ax.text((start[0] + end[0]) / 2, (start[1] + end[1]) / 2, text, **label)
+
+    for t in range(3):
+        x = 2.4 * t
+        arrow((x, -1.2), (x, 0), "")  # from the loss
+        arrow((x, 0), (x, 1.6), "c", "$o_t (1 - \\tanh^2 c_t)$" if t == 1 else "")
+        if t:
+            arrow((x, 1.6), (x - 2.4, 1.6), "c", f"$f_{t + 1}$")
+            arrow((x, 1.6), (x - 2.4, 0), "h", "$i, f, g$")
+            arrow((x, 0), (x - 2.4, 0), "h", "$o$")
+        for key, y in (("c", 1.6), ("h", 0)):
+            circle = {"boxstyle": "circle,pad=0.3", "fc": "white", "lw": 2, "ec": COLOURS[key]}
+            ax.text(x, y, f"${key}_{t + 1}$", size=12, bbox=circle, **middle)
+        ax.text(x, -1.35, "$L$", size=12, **middle)
+    ax.set(xlim=(-0.6, 5.4), ylim=(-1.6, 2.1))
+    ax.axis("off")
+    return ax

@@ -48,6 +48,12 @@ def test_shares_stand_on_the_arrows_into_the_steps_and_their_sum_at_the_weight(a
     assert numbers | {"step 1", "step 2", "step 3", "$w$", "$L$"} == written(ax) - {""}
 
 
+def test_ways_back_name_the_gates_of_each_arrow(ax, written):
+    assert ch05.ways_back(ax) is ax
+    states = {f"${key}_{t}$" for key in "ch" for t in (1, 2, 3)}
+    assert states | {"$L$", "$f_2$", "$f_3$", "$i, f, g$", "$o$"} < written(ax)
+
+
 def test_differences_by_size_draws_medians_and_ranges_in_epsilons(axes):
     differences = np.array([[1e-8, 3e-8, 2e-8], [0.0, 5e-8, 4e-8]])
     panels = {
