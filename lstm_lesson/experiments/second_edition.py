@@ -90,7 +90,7 @@ MARK_OR_SIGN = experiment(
 
 # And in wider ranges, nearer to zero and further from it; and by the LSTM.
 OFFSETS = experiment(
-    "second/offsets",
+    "offsets",
     "the same with wider ranges further from zero, and by an LSTM (chapter 15)",
     settings({"GRU": GRU}, _first_of(*RANGES[2:]), stop=True)
     + settings({"LSTM": LSTM}, _first_of(*RANGES[1:3]), stop=True),
