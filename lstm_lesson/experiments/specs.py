@@ -13,7 +13,7 @@ from lstm_lesson.experiments.after_the_lstm import AFTER_THE_LSTM
 from lstm_lesson.experiments.classify.specs import CLASSIFY, CLASSIFY_VIEWS
 from lstm_lesson.experiments.forecast.baselines import FORECAST_BASELINES
 from lstm_lesson.experiments.forecast.specs import FORECAST
-from lstm_lesson.experiments.repeat_1997.specs import EMBEDDED_REBER, REPEAT_1997
+from lstm_lesson.experiments.repeat_1997.specs import REPEAT_1997
 from lstm_lesson.experiments.runs import Outcome, run
 from lstm_lesson.experiments.second_edition import SECOND_EDITION, settings
 from lstm_lesson.experiments.sweep import Experiment
@@ -103,7 +103,6 @@ EXPERIMENTS = {
         STRETCH_THE_LAG,
         REMOVE_ONE_PIECE,
         REPEAT_1997,
-        EMBEDDED_REBER,
         WATCH_THE_GATES,
         *SECOND_EDITION,
         *AFTER_THE_LSTM,

@@ -57,6 +57,11 @@ def until_learned(arm: Arm) -> Interval:
     return median([o.solved_at if o.solved else np.inf for o in arm.outcomes])
 
 
+def mean_of_solved(arm: Arm) -> float:
+    """Return the mean of the sequences until solved, of the runs that did; infinity for none."""
+    return float(np.mean([o.solved_at for o in arm.outcomes if o.solved] or [np.inf]))
+
+
 def learned(arm: Arm) -> str:
     """Return "learned", "at times" or "not within N", by how many runs solved the task."""
     if not arm.solved:  # and who knows what would have come after
@@ -78,12 +83,10 @@ def shown(fewer: Arm, more: Arm) -> bool:
 
 
 def answers(picked: Mapping) -> dict[str, str]:
-    """Return of each claim in `ASKED` whose arms are there that it holds, fails, is undecided."""
+    """Return of each claim in `ASKED` that it holds, that it fails, or that it is undecided."""
     found = {(arm.task, arm.arm): arm for arm in picked.values()}
     words = {}
     for claim, (task, *names) in ASKED.items():
-        if not found.keys() >= {(task, name) for name in names}:
-            continue
         fewer, more = (found[task, name] for name in names)
         holds, fails = shown(fewer, more), shown(more, fewer)
         words[claim] = "holds" if holds else "fails" if fails else "undecided"
@@ -103,7 +106,7 @@ def card(task: str, picked: Mapping, machines: Mapping) -> str:
     minutes = sum(m.seconds for spec, m in machines.items() if spec.task == task) / 60
     lines = [
         f"Experiment {title}",
-        f"  paper, table {table}: {weights} weights, {sequences:,} sequences",
+        f"  paper, table {table}: {weights} weights, mean {sequences:,} sequences",
     ]
     for arm in picked.values():
         if arm.task != task:
@@ -113,8 +116,8 @@ def card(task: str, picked: Mapping, machines: Mapping) -> str:
         told = f", {cost(arm, sequences)} sequences" if arm.solved else ""
         lines += [
             f"  {arm.arm}: rate {arm.lr:g}, {first.parameters:,} parameters",
-            f"    solved {arm.solved} of {len(arm.outcomes)}; {_number(took.value)} "
-            f"[{_number(took.low)}, {_number(took.high)}]; "
+            f"    solved {arm.solved} of {len(arm.outcomes)}; mean {_number(mean_of_solved(arm))}; "
+            f"median {_number(took.value)} [{_number(took.low)}, {_number(took.high)}]; "
             f"wrong {_number(wrong)} of {first.tested:,}",
             f"    verdict: {learned(arm)}{told}",
         ]
