@@ -40,7 +40,7 @@ def _experiment(name, about, arms, place, *, run, outcome, minutes, **common) ->
 
 
 KEEP_A_BIT = _experiment(
-    "second/keep_a_bit",
+    "keep_a_bit",
     "parity by what came after the LSTM: trained to 40 steps, tested to 500 (chapter 24)",
     _arms({"LSTM": 20, "LSTM in blocks": 8, "sLSTM": 20, "minGRU": 12, "minGRU, signed": 12,
            "Transformer": 10}),
@@ -54,7 +54,7 @@ KEEP_A_BIT = _experiment(
 )  # fmt: skip
 
 LOOK_IT_UP = _experiment(
-    "second/look_it_up",
+    "look_it_up",
     "associative recall of 8 pairs by what came after the LSTM (chapter 24)",
     _arms({"LSTM": 32, "LSTM in blocks": 18, "mLSTM": 22, "minGRU": 24, "state space": 23,
            "Transformer": 21}),

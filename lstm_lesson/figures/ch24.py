@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from lstm_lesson.figures.dots import row_of_dots
-from lstm_lesson.figures.look import COLOURS, on_white
+from lstm_lesson.figures.look import COLOURS, INKS
 
 INK = {"LSTM": "#000000", "sLSTM": COLOURS["c"], "mLSTM": COLOURS["c"], "Transformer": COLOURS["i"],
        "state space": COLOURS["o"]}  # fmt: skip
@@ -103,10 +103,10 @@ def times(ax: Axes, lengths: Sequence[int], milliseconds: Mapping[str, Sequence[
     for name, values in sorted(milliseconds.items(), key=lambda item: item[1][-1]):
         colour = COLOURS[colours[name]]
         ax.plot(lengths, values, "o-", color=colour)
-        lowest = max(values[-1], 1.4 * lowest)  # so that no label stands on another
+        lowest = max(values[-1], 1.6 * lowest)  # so that no label stands on another
         ax.annotate(
             name, (lengths[-1], lowest), (6, 0), textcoords="offset points", va="center",
-            annotation_clip=False, **on_white(colour),
+            annotation_clip=False, color=INKS[colour],
         )  # fmt: skip
     ax.set(xscale="log", yscale="log", xlabel="steps", ylabel="milliseconds")
     ax.set_xticks(lengths, map(str, lengths))
