@@ -13,6 +13,8 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
 
+from short_svg import short
+
 SVG = "http://www.w3.org/2000/svg"
 PAPER, INK = 0x15, 0xE6  # of a dark page: the grey that white becomes, and the one that black does
 # The six colours in lines and areas, and their darker shades in letters; lesson.css has the shades.
@@ -68,31 +70,12 @@ def darken(element: ET.Element) -> None:
 
 def twins(text: str) -> tuple[str, str]:
     """Return a drawing for light and for dark pages."""
-    ET.register_namespace("", SVG)
-    ET.register_namespace("xlink", "http://www.w3.org/1999/xlink")
     root = ET.fromstring(text)
     without_paper(root)
-    light = small(root)
+    light = short(root)
     darken(root)
     root.set("fill", in_the_dark("#000000"))
-    return light, small(root)
-
-
-def small(root: ET.Element) -> str:
-    """Return a drawing as text, without what only a person would read in it."""
-    text = re.sub(r">\s+<", "><", ET.tostring(root, encoding="unicode"))
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
-    return re.sub(r' d="([^"]*)"', lambda match: f' d="{shorter(match[1])}"', text)
-
-
-def shorter(path: str) -> str:
-    """Return the same path in fewer letters: after an M or an L, each pair is a line by itself."""
-    out, last = "", ""
-    for command, numbers in re.findall(r"([A-Za-z])([^A-Za-z]*)", path):
-        numbers = " ".join(numbers.split())
-        out += f" {numbers}" if command == "L" and last in ("M", "L") else command + numbers
-        last = command
-    return out
+    return light, short(root)
 
 
 def size(text: str) -> tuple[int, int]:
@@ -130,7 +113,9 @@ def finish(app, exception):
         if path not in sizes:
             text = path.read_text(encoding="utf-8")
             sizes[path] = size(text)
-            if not as_drawn:
+            if as_drawn:
+                path.write_text(short(ET.fromstring(text)), encoding="utf-8")
+            else:
                 light, dark = twins(text)
                 path.write_text(light, encoding="utf-8")
                 path.with_name(f"{path.stem}-dark.svg").write_text(dark, encoding="utf-8")

@@ -50,10 +50,8 @@ def test_shades_are_those_of_the_style_sheet_for_every_quantity():
 def test_a_twin_has_the_same_shapes_and_no_paper():
     text = drawing(lambda ax: ax.plot([1, 2], color=figures.COLOURS["f"]))
     light, dark = dark_figures.twins(text)
-    paths = [re.findall(r' d="([^"]*)"', " ".join(each.split())) for each in (text, light, dark)]
-    places = [[re.findall(r"[-\d.]+", path) for path in found] for found in paths]
-    assert places[0] == places[1] == places[2] and len(places[0]) > 20
-    assert paths[1] == paths[2] and len(light) < 0.95 * len(text)
+    paths = [re.findall(r' d="([^"]*)"', each) for each in (light, dark)]
+    assert paths[0] == paths[1] and len(paths[0]) > 20
     assert "#ffffff" in colours(text) and "#ffffff" not in colours(light)
     assert "#d55e00" in colours(light) and "#d55e00" not in colours(dark)
     # What is black in a drawing has no colour written down.
@@ -63,14 +61,8 @@ def test_a_twin_has_the_same_shapes_and_no_paper():
 def test_the_ground_of_a_label_keeps_a_line_from_striking_it_through():
     text = drawing(lambda ax: ax.text(0.5, 0.5, "a", bbox={"fc": "white", "ec": "none"}))
     light, dark = dark_figures.twins(text)
-    assert light.count("fill: #ffffff") == 1
-    assert dark.count("fill: #151515") == 1
-
-
-def test_a_path_in_fewer_letters_is_the_same_path():
-    assert dark_figures.shorter("M 1 2 \nL 3 -4 \nL 5 6 \nQ 1 2 3 4 \nL 7 8 \nz\n") == (
-        "M1 2 3 -4 5 6Q1 2 3 4L7 8z"
-    )
+    assert light.count("fill:#ffffff") == 1
+    assert dark.count("fill:#151515") == 1
 
 
 def test_a_map_keeps_its_colours_and_the_letters_on_it():
@@ -83,7 +75,7 @@ def test_a_map_keeps_its_colours_and_the_letters_on_it():
     dark = dark_figures.twins(text)[1]
     image = re.compile(r'href="data:image/png;base64,([^"]*)"')
     assert image.search(dark)[1].strip() == image.search(text)[1].strip()
-    assert dark.count("fill: #ffffff") == 1
+    assert dark.count("fill:#ffffff") == 1
 
 
 def test_a_page_shows_one_of_two_and_loads_no_more():
