@@ -2,12 +2,14 @@
 
     python chapters/extensions/lab_copies.py _build/html/_sources/chapters _build/lab
 
-A copy that its reader left as it was is replaced when its chapter changes. One that was changed, or
-only run, moves aside first: `03_open_the_gates.ipynb` to `03_open_the_gates.mine.ipynb`, the next
-time to `03_open_the_gates.mine-2.ipynb`. What was copied last is remembered in a hidden folder.
+A copy that its reader only opened or ran is replaced when its chapter changes. One in which a cell
+was written, changed or removed moves aside first: `03_open_the_gates.ipynb` to
+`03_open_the_gates.mine.ipynb`, the next time to `03_open_the_gates.mine-2.ipynb`. What was copied
+last is remembered in a hidden folder.
 """
 
 import itertools
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -22,8 +24,16 @@ def aside(copy: Path) -> Path:
     return next(path for path in free if not path.exists())
 
 
-def read(path: Path) -> bytes | None:
-    return path.read_bytes() if path.exists() else None
+def read(path: Path) -> list | bytes | None:
+    """Return the kind and the text of each cell; None if there is no file."""
+    if not path.exists():
+        return None
+    data = path.read_bytes()
+    try:
+        cells = json.loads(data)["cells"]
+        return [(cell["cell_type"], "".join(cell["source"])) for cell in cells]
+    except (ValueError, LookupError, TypeError):  # no notebook: any change counts
+        return data
 
 
 def lay(source: Path, folder: Path) -> list[tuple[Path, Path]]:
@@ -32,11 +42,11 @@ def lay(source: Path, folder: Path) -> list[tuple[Path, Path]]:
     (folder / AS_COPIED).mkdir(parents=True, exist_ok=True)
     for chapter in sorted(source.glob("*.ipynb")):
         copy, before = folder / chapter.name, folder / AS_COPIED / chapter.name
-        new, old, found = map(read, (chapter, before, copy))
-        if new != old and found not in (None, old, new):
+        changed = not before.exists() or before.read_bytes() != chapter.read_bytes()
+        if changed and read(copy) not in (None, read(before), read(chapter)):
             moved.append((copy, aside(copy)))
             copy.rename(moved[-1][1])
-        if new != old or found is None:
+        if changed or not copy.exists():
             shutil.copyfile(chapter, copy)
             shutil.copyfile(chapter, before)
     return moved

@@ -10,7 +10,6 @@ solutions, and code that the page folds, start folded.
 import ast
 import base64
 import json
-import mimetypes
 import re
 import sys
 from pathlib import Path
@@ -126,16 +125,19 @@ class Page:
     def figure(self, match: re.Match) -> str:
         """Return a picture that is attached to its cell, and its caption."""
         number = self.numbered(match["name"])
-        attached = f"![{match['alt']}](attachment:{Path(match['path']).name})"
+        attached = f"![{match['alt']}](attachment:{Path(match['path']).stem}.png)"
         return f"{attached}\n\n*{number}. {match['text']}*"
 
     def attachments(self, source: str) -> dict[str, dict[str, str]]:
-        """Return the files that the figures in a cell's text name, as a notebook keeps them."""
+        """Return the figures that a cell's text names, as a notebook keeps them.
+
+        They are the bitmaps that stand beside drawings: JupyterLab shows no attached drawing.
+        """
         found = {}
         for figure in FIGURE.finditer(source):
             path = Path(self.env.doc2path(self.name)).parent / figure["path"]
-            kind, _ = mimetypes.guess_type(path.name)
-            found[path.name] = {kind: base64.b64encode(path.read_bytes()).decode()}
+            bitmap = path.with_suffix(".png")
+            found[bitmap.name] = {"image/png": base64.b64encode(bitmap.read_bytes()).decode()}
         return found
 
     def prose(self, source: str) -> str:

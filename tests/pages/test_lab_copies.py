@@ -1,5 +1,6 @@
 """The copies of `make lab` follow their chapters, and what a reader made of one is never lost."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,24 @@ def test_a_copy_of_which_nothing_is_remembered_moves_aside(folders):
     (source / ONE).write_text("new")
     lab_copies.lay(source, folder)
     assert kept(folder) == {ONE: "new", "01_one.mine.ipynb": "old"}
+
+
+def notebook(source: str, **more: object) -> str:
+    return json.dumps({"cells": [{"cell_type": "code", "source": [source], **more}]})
+
+
+def test_a_copy_that_was_only_run_is_not_a_changed_one(folders):
+    source, folder = folders
+    (source / ONE).write_text(notebook("1 + 1"))
+    lab_copies.lay(source, folder)
+    (folder / ONE).write_text(notebook("1 + 1", execution_count=7))
+    (source / ONE).write_text(notebook("1 + 2"))
+    lab_copies.lay(source, folder)
+    assert kept(folder) == {ONE: notebook("1 + 2")}
+    (folder / ONE).write_text(notebook("mine"))
+    (source / ONE).write_text(notebook("1 + 3"))
+    lab_copies.lay(source, folder)
+    assert kept(folder) == {ONE: notebook("1 + 3"), "01_one.mine.ipynb": notebook("mine")}
 
 
 def test_a_removed_copy_comes_back(folders):

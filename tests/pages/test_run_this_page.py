@@ -73,6 +73,18 @@ def test_any_jupyter_shows_the_prose_of_a_copy_whole(chapter):
     assert cells(copy, "code")[1:] == cells(chapter, "code")
 
 
+@pytest.mark.slow
+def test_a_copy_brings_the_pictures_of_its_prose(chapter):
+    copy = json.loads(offered(chapter).read_text(encoding="utf-8"))
+    for cell in copy["cells"]:
+        named = re.findall(r"!\[[^\]]*\]\((?:attachment:)?([^)]+)\)", "".join(cell["source"]))
+        if cell["cell_type"] == "markdown":
+            kept = cell.get("attachments", {})
+            assert {*named} == {*kept}
+            assert all({*files} == {"image/png"} for files in kept.values())
+    assert "../plots" not in "".join(cells(offered(chapter), "markdown"))
+
+
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory) -> Path:
     """The wheel of the pages as pip would leave it: a folder to import from."""
