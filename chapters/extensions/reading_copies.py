@@ -73,7 +73,7 @@ class Page:
             return format(float(self.glued[name]), form) if form else self.glued[name]
         explicit = TARGET.fullmatch(text)
         title, target = explicit.groups() if explicit else (text, text)
-        if role == "term" or (role == "doc" and explicit):
+        if role == "term" or (role in ("doc", "ref") and explicit):
             return title
         return self.reference(role, target, title, bool(explicit))
 
