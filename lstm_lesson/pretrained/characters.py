@@ -15,6 +15,7 @@ import hashlib
 import importlib.util
 import platform
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ import numpy as np
 
 from lstm_lesson.engine import files
 from lstm_lesson.engine.layers import LSTM, Linear
+from lstm_lesson.inspect import interventions
 from lstm_lesson.inspect.tracing import LSTMTrace, trace
 from lstm_lesson.training.batches import Stream
 from lstm_lesson.training.language import ALPHABET, encode, known, one_hot, surprise
@@ -64,10 +66,13 @@ class CharacterModel(NamedTuple):
     head: Linear
     about: dict  # source, licence, versions and losses, from the file's metadata
 
-    def read(self, text: str) -> Reading:
-        """Return the gates at each character of a text, from a zero state, and the guesses."""
+    def read(self, text: str, holds: Sequence[interventions.Hold] = ()) -> Reading:
+        """Return the gates at each character of a text, from a zero state, and the guesses.
+
+        `holds` are what `inspect.interventions.run` holds meanwhile.
+        """
         x = one_hot(text, self.layer.dtype)[:, None]  # (T, 1, V)
-        traced = trace(self.layer, x)
+        traced = interventions.run(self.layer, x, holds) if holds else trace(self.layer, x)
         parts = LSTMTrace(*(part[:, 0] for part in traced[:6]))  # (T, H) each
         return Reading(parts, self.head.forward(parts.h)[0])
 

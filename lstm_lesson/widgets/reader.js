@@ -1,6 +1,7 @@
-// Reader: the trained character model on any text. State: text, gate ("i" ... "h"), sort, unit,
-// cursor, shown, and weights, {name: {shape, rows, scale}}: 8-bit rows and a scale each, in base64.
-// From reader.py: ALPHABET, PROPERTIES, UNITS, UNSORTED and MOST.
+// Reader: the trained character model on any text. State: text, gate ("i" ... "h"), view, sort,
+// unit, cursor, part, hold, shown, and weights, {name: {shape, rows, scale}}: 8-bit rows and a
+// scale each, in base64. From reader.py: ALPHABET, PROPERTIES, UNITS, MARKED, UNSORTED, VIEWS,
+// HOLDS, MOST, FAR and SHIFTS.
 
 const PLACES = new Map([...ALPHABET].map((character, place) => [character, place]));
 
@@ -29,25 +30,51 @@ function decode({ shape, rows, scale }) {
 }
 
 // Gates and states at every character, from a zero state, and the scores of the next: rows (H) and
-// (V). What the text before had at its beginning is taken over: typing at the end costs one step.
-let lastRun = { characters: [], gates: null, logits: [], bias: "" };
-function read(characters, weights) {
+// (V). `hold` is null or {unit, first, end, at}: what the cell state of a unit is from character
+// `first` to before `end`. What the text before had at its beginning is taken over, so that typing
+// at the end costs one step.
+const kept = new Map(); // what was read last, while nothing was held and while something was
+function read(characters, weights, hold = null) {
   const net = Object.fromEntries(Object.entries(weights).map(([name, w]) => [name, decode(w)]));
+  const key = JSON.stringify([weights.bias.rows, hold]);
+  const last = kept.get(hold === null);
   let same = 0;
-  if (lastRun.bias === weights.bias.rows)
-    while (same < characters.length && characters[same] === lastRun.characters[same]) same++;
+  if (last?.key === key)
+    while (same < characters.length && characters[same] === last.characters[same]) same++;
   const gates = {};
-  for (const name of LETTERS) gates[name] = same ? lastRun.gates[name].slice(0, same) : [];
-  const logits = lastRun.logits.slice(0, same);
+  for (const name of LETTERS) gates[name] = same ? last.gates[name].slice(0, same) : [];
+  const logits = same ? last.logits.slice(0, same) : [];
   const none = new Float64Array(net.bias.length / 4);
   let state = { h: gates.h[same - 1] ?? none, c: gates.c[same - 1] ?? none };
-  for (const character of characters.slice(same)) {
-    state = lstmStep(net, PLACES.get(character), state);
+  for (let n = same; n < characters.length; n++) {
+    state = lstmStep(net, PLACES.get(characters[n]), state, holding(hold, n));
     for (const name of LETTERS) gates[name].push(state[name]);
     logits.push(affine(net.head_bias, net.head_weight, state.h));
   }
-  lastRun = { characters, gates, logits, bias: weights.bias.rows };
-  return lastRun;
+  const found = { key, characters, gates, logits, net };
+  kept.set(hold === null, found);
+  return found;
+}
+
+// What is held at the n-th character, as `lstmStep` takes it.
+const holding = (hold, n) =>
+  hold && hold.first <= n && n < hold.end
+    ? (name, k, value) => (name === "c" && k === hold.unit ? hold.at : value)
+    : undefined;
+
+// By how many nats the likeliest guess at the cursor gets less likely if a character up to there is
+// left out, for the last FAR of them; 0 for all others.
+function whatMattered({ characters, gates, logits, net }, cursor, hold) {
+  const before = logSoftmax(logits[cursor]);
+  const guess = before.indexOf(Math.max(...before));
+  const none = new Float64Array(UNITS);
+  return characters.map((_, left) => {
+    if (left > cursor || left <= cursor - FAR) return 0;
+    let state = { h: gates.h[left - 1] ?? none, c: gates.c[left - 1] ?? none };
+    for (let n = left + 1; n <= cursor; n++)
+      state = lstmStep(net, PLACES.get(characters[n]), state, holding(hold, n));
+    return before[guess] - logSoftmax(affine(net.head_bias, net.head_weight, state.h))[guess];
+  });
 }
 
 // What can be counted of each character, as properties of lstm_lesson.pretrained.characters.
@@ -85,35 +112,66 @@ function properties(characters) {
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-function correlation(a, b) {
-  const [meanA, meanB] = [mean(a), mean(b)];
-  let [ab, aa, bb] = [0, 0, 0];
-  for (let t = 0; t < a.length; t++) {
-    ab += (a[t] - meanA) * (b[t] - meanB);
-    aa += (a[t] - meanA) ** 2;
-    bb += (b[t] - meanB) ** 2;
-  }
-  const spread = Math.sqrt((aa / a.length) * (bb / a.length));
-  return spread > 1e-12 ? ab / a.length / spread : 0;
+// Values less their mean, by their spread, so that a mean of products is a correlation; zeros where
+// nothing varies or varied.
+function standard(values) {
+  const middle = mean(values);
+  const spread = Math.sqrt(mean(values.map((value) => (value - middle) ** 2)));
+  return values.map((value) => (spread > 1e-12 ? (value - middle) / spread : 0));
+}
+
+const correlation = (a, b, moved = 0) =>
+  mean(a.map((value, t) => value * b[(t + a.length - moved) % a.length]));
+
+// Nats of each character given those before it, 0 for the first; and their mean without the first.
+const surprises = (characters, logP) =>
+  characters.map((character, t) => (t ? -logP[t - 1][PLACES.get(character)] : 0));
+const meanSurprise = (surprise) => (surprise.length > 1 ? mean(surprise.slice(1)) : 0);
+
+// The first marked character and the end of those that are, or none.
+function marked(part, T) {
+  const [first, end] = part.map((place) => Math.min(place, T));
+  return first < end ? [first, end] : [0, 0];
 }
 
 // Everything that is shown, as Reader.compute() of reader.py.
-export function compute({ text, gate, sort, cursor, weights }) {
+export function compute({ text, gate, view, sort, unit, cursor, part, hold, weights }) {
   const characters = known(text);
-  const { gates, logits } = read(characters, weights);
+  const T = characters.length;
+  const where = Math.min(cursor, T - 1);
+  const [first, end] = marked(part, T);
+  const free = read(characters, weights);
+  const at = hold === HOLDS[2] && first > 0 ? free.gates.c[first - 1][unit] : 0;
+  const held = hold === HOLDS[0] ? null : { unit, first, end: end || T, at };
+  const found = held ? read(characters, weights, held) : free;
+  const { gates, logits } = found;
   const order = Array.from(gates.i[0], (_, k) => k);
-  let scores = order.map(() => 0);
+  let [scores, chance] = [order.map(() => 0), 0];
   if (sort !== UNSORTED) {
-    const tracked = properties(characters)[sort];
-    scores = order.map((k) => correlation(gates[gate].map((row) => row[k]), tracked));
+    const inside = characters.map((_, n) => +(first <= n && n < end));
+    const tracked = standard(sort === MARKED ? inside : properties(characters)[sort]);
+    const units = order.map((k) => standard(gates[gate].map((row) => row[k])));
+    scores = units.map((values) => correlation(values, tracked));
     order.sort((a, b) => Math.abs(scores[b]) - Math.abs(scores[a]) || a - b);
+    const largest = [];
+    for (let n = 1; n < T; n += Math.ceil(T / SHIFTS))
+      largest.push(Math.max(...units.map((values) => Math.abs(correlation(values, tracked, n)))));
+    chance = largest.length ? mean(largest) : 0;
   }
   const logP = logits.map(logSoftmax);
-  const surprise = characters.map((character, t) => (t ? -logP[t - 1][PLACES.get(character)] : 0));
-  const here = logP[Math.min(cursor, characters.length - 1)];
+  const here = logP[where];
   const best = Array.from(here, (_, k) => k).sort((a, b) => here[b] - here[a] || a - b);
-  const guesses = best.slice(0, 5).map((k) => [ALPHABET[k], Math.exp(here[k])]);
-  return { gates, scores, order, guesses, surprise };
+  return {
+    gates,
+    scores,
+    order,
+    chance,
+    guesses: best.slice(0, 5).map((k) => [ALPHABET[k], Math.exp(here[k])]),
+    surprise: surprises(characters, logP),
+    free: meanSurprise(surprises(characters, free.logits.map(logSoftmax))),
+    mattered:
+      view === VIEWS[2] ? whatMattered(found, where, held) : characters.map(() => 0),
+  };
 }
 
 // ---- What is seen ----
@@ -139,7 +197,39 @@ function colour(element, name) {
 const mixed = (a, b, share) => a.map((value, n) => value + share * (b[n] - value));
 const css = (rgb, alpha = 1) => `rgba(${rgb.map(Math.round).join(",")},${alpha})`;
 
-function paint(canvas, frame, { characters, found, gate, unit, cursor, shown }) {
+// Values from -1 to 1, and what they were divided by: gates as they are, anything else by its
+// largest.
+function scaled(values, gate) {
+  if (["i", "f", "o"].includes(gate)) return [values, 1];
+  const largest = Math.max(1e-9, ...values.map(Math.abs));
+  return [values.map((value) => value / largest), largest];
+}
+
+// Black or white, whichever is easier to read on a colour: relative luminance as WCAG has it.
+function inkOn(rgb) {
+  const linear = (part) => (part <= 10 ? part / 3295 : ((part / 255 + 0.055) / 1.055) ** 2.4);
+  const [r, g, b] = rgb.map(linear);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.18 ? "#000" : "#fff";
+}
+
+// The text, each letter on the colour of its value, from -1 (grey) to 1.
+function colourText(passage, frame, { characters, cursor, span, colours, fill }) {
+  if (!frame.isConnected) return;
+  const [ink, paper, full] = ["--ink", "--paper", fill].map((name) => colour(frame, name));
+  const letters = characters.map((character, n) => {
+    const value = colours[n];
+    // Not as dark as the letters of the page: in dark mode not as light.
+    const back = mixed(paper, value >= 0 ? full : mixed(paper, ink, 0.6), Math.abs(value));
+    const style = `background: ${css(back)}; color: ${inkOn(back)}`;
+    const here = n === cursor ? " here" : "";
+    const inside = span[0] <= n && n < span[1] ? " marked" : "";
+    const text = character === "\n" ? "⏎\n" : character;
+    return make("span", { class: `at${here}${inside}`, style, "data-n": n }, text);
+  });
+  passage.replaceChildren(...letters);
+}
+
+function paint(canvas, frame, { characters, found, gate, unit, cursor, span, shown }) {
   if (!frame.isConnected) return; // not on the page yet, and so without its colours
   const [T, height] = [characters.length, HEIGHTS[shown]];
   const top = LINE + SURPRISE + LETTER;
@@ -154,16 +244,12 @@ function paint(canvas, frame, { characters, found, gate, unit, cursor, shown }) 
   context.scale(ratio, ratio);
   const names = ["--ink", "--dim", "--paper", "--accent", `--fill-${gate}`];
   const [ink, dim, paper, accent, fill] = names.map((name) => colour(frame, name));
-  const closed = "ifo".includes(gate);
-  const values = found.gates[gate];
-  const largest = (k) => Math.max(1e-9, ...values.map((row) => Math.abs(row[k])));
+  const of = (k) => scaled(found.gates[gate].map((row) => row[k]), gate)[0];
 
   // The heat map, a pixel a value, then blown up.
   const image = new ImageData(T, units.length);
   units.forEach((k, row) => {
-    const scale = closed ? 1 : largest(k);
-    for (let t = 0; t < T; t++) {
-      const value = values[t][k] / scale;
+    for (const [t, value] of of(k).entries()) {
       const rgb = mixed(paper, value >= 0 ? fill : ink, Math.abs(value));
       image.data.set([...rgb.map(Math.round), 255], 4 * (row * T + t));
     }
@@ -174,9 +260,9 @@ function paint(canvas, frame, { characters, found, gate, unit, cursor, shown }) 
   context.drawImage(small, 0, top, width, units.length * height);
 
   // The unit that is followed, as a line.
-  const scale = closed ? 1 : largest(unit);
+  const closed = "ifo".includes(gate);
   const [floor, room] = closed ? [LINE - 4, LINE - 8] : [LINE / 2, LINE / 2 - 4];
-  const y = (value) => floor - (value / scale) * room;
+  const y = (value) => floor - value * room;
   context.strokeStyle = css(dim, 0.6);
   context.beginPath();
   context.moveTo(0, y(0));
@@ -185,10 +271,10 @@ function paint(canvas, frame, { characters, found, gate, unit, cursor, shown }) 
   context.strokeStyle = css(fill);
   context.lineWidth = 2;
   context.beginPath();
-  for (let t = 0; t < T; t++) {
-    context.lineTo(t * CELL, y(values[t][unit]));
-    context.lineTo((t + 1) * CELL, y(values[t][unit]));
-  }
+  of(unit).forEach((value, t) => {
+    context.lineTo(t * CELL, y(value));
+    context.lineTo((t + 1) * CELL, y(value));
+  });
   context.stroke();
 
   // How surprised the model was, and the text.
@@ -204,7 +290,9 @@ function paint(canvas, frame, { characters, found, gate, unit, cursor, shown }) 
     context.fillText(visible(character), (t + 0.5) * CELL, LINE + SURPRISE + 13);
   });
 
-  // Where the reader is.
+  // What is marked, and where the reader is.
+  context.fillStyle = css(accent);
+  context.fillRect(span[0] * CELL, top - 2, (span[1] - span[0]) * CELL, 2);
   context.lineWidth = 1.5;
   context.strokeStyle = css(accent);
   context.strokeRect(cursor * CELL + 0.5, 1, CELL - 1, tall - 2);
@@ -227,13 +315,44 @@ function readText(text) {
   return { text: kept.join(""), said: whole && `${whole}.` };
 }
 
+// What is said of the character at the cursor, of the unit that is followed, and of what is held.
+function told({ characters, cursor, unit, gate, sort, span, hold, view, found }, value) {
+  const said = [
+    `Character ${cursor + 1} of ${characters.length}: ${spoken(characters[cursor])}.`,
+    `Unit ${unit}, ${NAMES[gate]}: ${show(value)}.`,
+  ];
+  if (view === VIEWS[2]) {
+    const most = found.mattered.indexOf(Math.max(...found.mattered));
+    said.push(
+      `The likeliest guess, ${spoken(found.guesses[0][0])}, owes most to character ${most + 1}, ` +
+        `${spoken(characters[most])}: without it, ${show(found.mattered[most])} nats less likely.`
+    );
+  } else if (sort === MARKED && span[0] === span[1])
+    said.push("Nothing is marked: select some of the text, to find units that stand out there.");
+  else if (sort !== UNSORTED)
+    said.push(
+      `Its correlation with “${sort}” over this text is ${show(found.scores[unit])}; ` +
+        `the best of all units would have ${show(found.chance)} by chance.`
+    );
+  if (hold !== HOLDS[0])
+    said.push(
+      `With the unit held ${hold}, the text costs ${show(meanSurprise(found.surprise))} nats a ` +
+        `character, and ${show(found.free)} with all units free.`
+    );
+  return said.join(" ");
+}
+
 export default widget({
   kind: "reader",
   label: "Reader of a trained network",
   checks: {
     text: (text) => text !== "" && text === readText(text).text,
-    gate: among(LETTERS), sort: among([...PROPERTIES, UNSORTED]), unit: wholeFrom(0, UNITS - 1),
-    cursor: wholeFrom(0, MOST - 1), shown: among(Object.keys(HEIGHTS).map(Number)),
+    gate: among(LETTERS), view: among(VIEWS), sort: among([...PROPERTIES, MARKED, UNSORTED]),
+    unit: wholeFrom(0, UNITS - 1), cursor: wholeFrom(0, MOST - 1), hold: among(HOLDS),
+    part: (part) =>
+      Array.isArray(part) && part.length === 2 && part.every(wholeFrom(0, MOST)) &&
+      part[0] <= part[1],
+    shown: among(Object.keys(HEIGHTS).map(Number)),
   },
   build({ get, change, say, words, note, notes, frame }) {
     const typed = make("textarea", {
@@ -259,7 +378,7 @@ export default widget({
       typed.toggleAttribute("aria-invalid", false);
       if (said || text === "") typed.setAttribute("aria-invalid", "true");
       note(text === "" ? "The model has nothing to read: type or paste some text." : said, typed);
-      if (text !== "") change({ text, cursor: caret() });
+      if (text !== "") change({ text, cursor: caret(), part: [0, 0] });
     });
     // A field that is left empty goes back to the text that was read last.
     typed.addEventListener("change", () => {
@@ -267,27 +386,39 @@ export default widget({
       results.hidden = false;
       typed.value = get("text");
     });
+    // What is selected in the field is marked; it stays so until something else is, or nothing.
     const follow = () => {
-      if (get("text") === typed.value && caret() !== get("cursor")) change({ cursor: caret() });
+      if (get("text") !== typed.value) return;
+      const first = before().length;
+      const chosen = typed.value.slice(typed.selectionStart, typed.selectionEnd);
+      const end = first + Array.from(plain(chosen)).length;
+      const part = first < end ? [first, end] : [0, 0];
+      const cursor = first < end ? end - 1 : caret();
+      const same = cursor === get("cursor") && String(part) === String(get("part"));
+      if (!same) change({ cursor, part });
     };
-    typed.addEventListener("click", follow);
-    typed.addEventListener("keyup", follow);
+    for (const event of ["click", "keyup", "select"]) typed.addEventListener(event, follow);
 
     const setting = (label, key, options, read) =>
       select(label, options, (value) => change({ [key]: value }), read);
+    const named = (values) => values.map((value) => [value, value]);
+    const view = setting("Look at", "view", named(VIEWS));
     const gate = setting("Show", "gate", LETTERS.map((key) => [key, `${NAMES[key]} ${key}`]));
-    const sort = setting("Sort units by", "sort", [...PROPERTIES, UNSORTED].map((by) => [by, by]));
+    const sort = setting("Sort units by", "sort", named([...PROPERTIES, MARKED, UNSORTED]));
     const counts = Object.keys(HEIGHTS).map((n) => [n, n]);
     const shown = setting("Units shown", "shown", counts, Number);
     const unit = setting("Follow unit", "unit", [], Number);
-    const selects = [gate, sort, shown, unit].map(({ element }) => element);
+    const hold = setting("Hold its cell state", "hold", named(HOLDS));
+    const selects = [view, gate, sort, shown, unit, hold].map(({ element }) => element);
 
     const canvas = make("canvas", { role: "img" });
+    const passage = make("div", { class: "passage" });
     const help =
-      "Tap or click the map to look at a character and a unit. Left and right arrow keys move " +
-      "along the text, up and down arrow keys from unit to unit.";
-    const named = { role: "group", "aria-label": `Map of units and characters. ${help}` };
-    const map = make("div", { class: "map", tabindex: 0, ...named }, canvas);
+      "Tap or click to look at a character, and in the map at a unit. Left and right arrow keys " +
+      "move along the text, up and down arrow keys from unit to unit. To mark a part, select it " +
+      "in the field above, or hold Shift with the arrow keys; Escape takes the mark away.";
+    const about = { role: "group", "aria-label": `The text, and what units do with it. ${help}` };
+    const map = make("div", { class: "map", tabindex: 0, ...about }, canvas, passage);
     const legend = make("p", { class: "legend dim" });
     const list = make("ol", { class: "guesses", "aria-label": "Likeliest next characters" });
     const caption = make("p", { class: "caption" });
@@ -298,43 +429,55 @@ export default widget({
     const parts = [area, notes, results];
 
     let state = null; // what is on the screen
+    function showText() {
+      const whole = state.view === VIEWS[0];
+      canvas.hidden = !whole;
+      passage.hidden = whole;
+      shown.element.hidden = !whole;
+      if (whole) paint(canvas, frame, state);
+      else colourText(passage, frame, state);
+    }
     function refresh() {
-      const keys = ["text", "gate", "sort", "cursor", "unit", "shown", "weights"];
-      const values = Object.fromEntries(keys.map((key) => [key, get(key)]));
+      const keys = ["text", "gate", "view", "sort", "cursor", "unit", "part", "hold", "shown"];
+      const values = Object.fromEntries([...keys, "weights"].map((key) => [key, get(key)]));
       const found = compute(values);
       const characters = known(values.text);
       const cursor = Math.min(values.cursor, characters.length - 1);
-      state = { ...values, characters, found, cursor };
+      const span = marked(values.part, characters.length);
+      const mattered = values.view === VIEWS[2];
+      const own = found.gates[values.gate].map((row) => row[values.unit]);
+      const [colours, largest] = mattered ? scaled(found.mattered) : scaled(own, values.gate);
+      const fill = mattered ? "--accent" : `--fill-${values.gate}`;
+      state = { ...values, characters, found, cursor, span, colours, fill };
       if (document.activeElement !== typed) typed.value = values.text;
-      gate.set(values.gate);
-      sort.set(values.sort);
-      shown.set(values.shown);
+      for (const [key, { set }] of Object.entries({ view, gate, sort, shown, hold }))
+        set(values[key]);
       const r = (k) => (values.sort === UNSORTED ? "" : ` (${show(found.scores[k])})`);
       unit.fill(found.order.map((k) => [k, `${k}${r(k)}`]));
       unit.set(values.unit);
-      paint(canvas, frame, state);
+      showText();
       const name = NAMES[values.gate];
-      const number = found.gates[values.gate][cursor][values.unit];
       canvas.setAttribute(
         "aria-label",
         `${name} of the first ${Math.min(values.shown, UNITS)} units at each of ` +
           `${characters.length} characters, and of unit ${values.unit} as a line. ` +
           "The line below says the value at the cursor."
       );
-      const scales = "ifo".includes(values.gate)
-        ? "Pale: 0, full colour: 1."
-        : "Coloured: above zero, grey: below; each unit on its own scale.";
+      const scale = `full colour: ${show(largest)}`;
+      const legends = [
+        "ifo".includes(values.gate)
+          ? "Pale: 0, full colour: 1."
+          : "Coloured: above zero, grey: below; each unit on its own scale.",
+        "ifo".includes(values.gate)
+          ? "Pale: 0, full colour: 1."
+          : `Coloured: above zero, grey: below; ${scale}.`,
+        `Coloured: without this character the first guess would be less likely; grey: likelier; ` +
+          `${scale} nats. Of the last ${FAR} characters.`,
+      ];
+      const bars = " Grey bars: how unlikely the model found each character.";
       legend.textContent =
-        `${scales} Grey bars: how unlikely the model found each character. ${help}`;
-      const score = show(found.scores[values.unit]);
-      const tracks =
-        values.sort === UNSORTED
-          ? ""
-          : ` Its correlation with “${values.sort}” over this text is ${score}.`;
-      say(
-        `Character ${cursor + 1} of ${characters.length}: ${spoken(characters[cursor])}. ` +
-          `Unit ${values.unit}, ${name}: ${show(number)}.${tracks}`
-      );
+        `${legends[VIEWS.indexOf(values.view)]}${values.view === VIEWS[0] ? bars : ""} ${help}`;
+      say(told(state, own[cursor]));
       caption.textContent = `Likeliest after ${visible(characters[cursor])}, with probabilities:`;
       list.replaceChildren(
         ...found.guesses.map(([character, p]) => {
@@ -356,8 +499,9 @@ export default widget({
       if (left < map.scrollLeft + 2 * CELL) map.scrollLeft = left - 4 * CELL;
       else if (right > map.scrollLeft - 3 * CELL) map.scrollLeft = right + 5 * CELL;
     };
+    let anchor = 0; // where marking by keys began
     map.addEventListener("keydown", (event) => {
-      const { found, characters } = state;
+      const { found, characters, span } = state;
       const last = characters.length - 1;
       const cursor = Math.min(get("cursor"), last);
       const place = found.order.indexOf(get("unit"));
@@ -368,10 +512,17 @@ export default widget({
         End: { cursor: last },
         ArrowUp: { unit: found.order[Math.max(0, place - 1)] },
         ArrowDown: { unit: found.order[Math.min(found.order.length - 1, place + 1)] },
+        Escape: { part: [0, 0] },
       };
-      if (!(event.key in moves) || event.ctrlKey || event.metaKey || event.altKey) return;
+      const move = moves[event.key];
+      if (!move || event.ctrlKey || event.metaKey || event.altKey) return;
       event.preventDefault();
-      change(moves[event.key]);
+      if (event.shiftKey && "cursor" in move) {
+        if (span[0] === span[1]) anchor = cursor;
+        const ends = [anchor, move.cursor];
+        move.part = [Math.min(...ends), Math.max(...ends) + 1];
+      }
+      change(move);
       reveal(get("cursor"));
     });
     canvas.addEventListener("click", (event) => {
@@ -383,8 +534,12 @@ export default widget({
       change({ cursor: within(across, 0, T - 1), unit: pressed ?? state.unit });
     });
 
-    // The canvas has the page's colours in it: paint it again when they change.
-    const again = () => state && paint(canvas, frame, state);
+    passage.addEventListener("click", ({ target }) => {
+      if (target.dataset.n) change({ cursor: Number(target.dataset.n) });
+    });
+
+    // Both have the page's colours in them: paint them again when those change.
+    const again = () => state && showText();
     const themes = new MutationObserver(again);
     themes.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
     themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });

@@ -10,7 +10,17 @@ from widget_page import TOLERANCE
 
 from lstm_lesson.figures import NAMES
 from lstm_lesson.pretrained import characters
-from lstm_lesson.widgets.reader import MOST, TEXT, UNITS, UNSORTED, Reader
+from lstm_lesson.widgets.reader import (
+    FAR,
+    HOLDS,
+    MARKED,
+    MOST,
+    TEXT,
+    UNITS,
+    UNSORTED,
+    VIEWS,
+    Reader,
+)  # fmt: skip
 
 PIECES = (  # what a text may be made of, so that every property changes
     *"ab_Z9 ([{)]}\"'#\n\\.,=", '"""', "'''", "def ", "return x", "  # ", "    ", "é", "😀",
@@ -23,9 +33,12 @@ def random_reader(rng) -> Reader:
     return Reader(
         text,
         gate=str(rng.choice(tuple(NAMES))),
-        sort=str(rng.choice((*characters.PROPERTIES, UNSORTED))),
+        view=str(rng.choice(VIEWS)),
+        sort=str(rng.choice((*characters.PROPERTIES, MARKED, UNSORTED))),
         cursor=int(rng.integers(len(text))),
         unit=int(rng.integers(128)),
+        part=sorted(map(int, rng.integers(0, 1.2 * len(text) + 1, size=2))),
+        hold=str(rng.choice(HOLDS)),
     )
 
 
@@ -40,7 +53,8 @@ def test_script_computes_what_the_engine_does(in_script):
         # Equal but for units whose correlations are the same up to rounding.
         sizes = np.abs(ours["scores"])
         assert_allclose(sizes[theirs["order"]], sizes[ours["order"]], TOLERANCE, TOLERANCE)
-        assert_allclose(theirs["surprise"], ours["surprise"], TOLERANCE, TOLERANCE)
+        for key in ("surprise", "chance", "free", "mattered"):
+            assert_allclose(theirs[key], ours[key], TOLERANCE, TOLERANCE)
         for (character, p), (same, q) in zip(ours["guesses"], theirs["guesses"], strict=True):
             assert character == same
             assert q == pytest.approx(p, rel=TOLERANCE)
@@ -79,6 +93,59 @@ def test_units_are_sorted_by_the_size_of_their_correlation():
     assert_array_equal(Reader(sort=UNSORTED).compute()["order"], np.arange(128))
 
 
+def test_units_are_sorted_by_what_they_do_in_the_marked_part():
+    start = TEXT.index("(G")
+    part = [start, TEXT.index(":\n")]
+    found = Reader(sort=MARKED, part=part).compute()
+    c = found["gates"]["c"]
+    inside = np.zeros(len(TEXT))
+    inside[slice(*part)] = 1
+    best = found["order"][0]
+    assert abs(np.corrcoef(c[:, best], inside)[0, 1]) == pytest.approx(abs(found["scores"][best]))
+    assert found["scores"][best] ** 2 == (found["scores"] ** 2).max() > found["chance"] ** 2
+    assert not Reader(sort=MARKED).compute()["scores"].any()  # nothing is marked
+
+
+def test_by_chance_is_what_the_best_unit_has_with_a_count_that_was_moved():
+    text = "".join(np.random.default_rng(0).choice(list("a(b)[ ]"), size=30))
+    reader = Reader(text, sort="bracket depth")
+    c, depth = reader.compute()["gates"]["c"], characters.properties(text)["bracket depth"]
+    largest = [
+        max(abs(np.corrcoef(unit, np.roll(depth, n))[0, 1]) for unit in c.T) for n in range(1, 30)
+    ]
+    assert reader.compute()["chance"] == pytest.approx(np.mean(largest))
+
+
+def test_a_character_mattered_if_the_guess_gets_less_likely_without_it():
+    text = "for node in G"
+    reader = Reader(text, cursor=5, view="what mattered")
+    ((guess, p), *_), mattered = reader.compute()["guesses"], reader.compute()["mattered"]
+    for n in range(6):
+        left = text[:n] + text[n + 1 : 6]
+        logits = reader.model.read(left).logits[-1]
+        q = np.exp(logits - logits.max())
+        q = q[characters.ALPHABET.index(guess)] / q.sum()
+        assert mattered[n] == pytest.approx(np.log(p / q))
+    assert not mattered[6:].any()
+    far = Reader(120 * "a", view="what mattered").compute()["mattered"]
+    assert np.count_nonzero(far) == FAR and not far[:-FAR].any()
+    assert not Reader(text, cursor=5).compute()["mattered"].any()  # looked for in that view only
+
+
+def test_a_held_unit_is_held_in_the_marked_part_alone():
+    free = Reader(unit=20).compute()
+    for hold, value in (("at zero", 0.0), ("as before the part", free["gates"]["c"][19, 20])):
+        found = Reader(unit=20, part=[20, 40], hold=hold).compute()
+        c = found["gates"]["c"]
+        assert_array_equal(c[20:40, 20], value)
+        assert_allclose(c[:20], free["gates"]["c"][:20], TOLERANCE, TOLERANCE)
+        assert (c[40:, 20] != value).all()
+        assert found["free"] == pytest.approx(free["surprise"][1:].mean())
+        assert found["surprise"][1:].mean() != found["free"]
+    whole = Reader(unit=20, hold="at zero").compute()
+    assert not whole["gates"]["c"][:, 20].any()  # nothing is marked
+
+
 def test_what_the_model_does_not_know_is_a_question_mark():
     assert characters.known(characters.plain("é\ta\n😀")) == "?    a\n?"
     assert len(Reader("é😀").compute()["surprise"]) == 2
@@ -109,6 +176,11 @@ def test_pasted_code_reads_the_same_in_python_and_in_the_script(in_script, text)
         ("cursor", -1, "'cursor' trait"),
         ("unit", -1, "'unit' trait"),
         ("unit", UNITS, "'unit' trait"),
+        ("view", "nothing", "view: expected one of"),
+        ("hold", "tight", "hold: expected one of"),
+        ("part", [3, 2], r"part: expected first <= end, got \[3, 2\]"),
+        ("part", [3], "'part' trait"),
+        ("part", [-1, 2], "'part' trait"),
     ],
 )
 def test_wrong_settings_are_refused_at_first_and_later(name, value, message):
@@ -140,7 +212,71 @@ def test_figure_shows_the_unit_and_the_characters():
     assert len(line.lines[-1].get_xdata()) == 10
 
 
+@pytest.mark.parametrize("view, label", [("one unit", "$c_t$"), ("what mattered", "nats")])
+def test_figure_shows_the_text_in_the_colours_of_the_view(view, label):
+    letters, bar = Reader("if (a):", view=view).figure().axes
+    assert [text.get_text() for text in letters.texts] == list("if(a):")
+    assert bar.get_title() == label
+
+
 # ---- Alone on a page ----
+
+
+def test_letters_have_the_colours_of_the_view(alone):
+    reader = Reader("if (a):\n    b", view="one unit", unit=20, gate="h")
+    tab, problems = alone(reader, color_scheme="light")
+    letters = tab.locator(".passage .at")
+    assert "".join(letters.all_inner_texts()) == "if (a):⏎\n    b"
+    backs = letters.evaluate_all(
+        "all => all.map(e => getComputedStyle(e).backgroundColor.match(/\\d+/g).map(Number))"
+    )
+    values = reader.compute()["gates"]["h"][:, 20]
+    strength = 255 - np.min(backs, axis=1)
+    for sign in (values >= 0, values < 0):
+        assert_array_equal(np.argsort(strength[sign]), np.argsort(abs(values[sign])))
+    largest = abs(values).argmax()
+    assert strength[largest] == strength[(values >= 0) == (values[largest] >= 0)].max() > 120
+    letters.nth(3).click()
+    tab.wait_for_timeout(100)
+    assert tab.evaluate("() => state.cursor") == 3
+    assert letters.nth(3).get_attribute("class") == "at here"
+    assert problems == []
+
+
+def test_a_part_is_marked_by_selecting_it_or_by_keys(alone):
+    tab, problems = alone(Reader("ab (😀d) ef", cursor=2))
+    part = lambda: tab.evaluate("() => [...state.part, state.cursor]")  # noqa: E731
+    field = tab.get_by_label("Text to read")
+    field.evaluate("e => { e.focus(); e.setSelectionRange(3, 7); }")  # UTF-16 has two for one
+    tab.wait_for_timeout(100)
+    assert part() == [3, 6, 5]
+    field.press("Home")  # nothing is selected any more
+    tab.wait_for_timeout(100)
+    assert part()[:2] == [0, 0]
+
+    tab.locator(".map").focus()
+    for key, expected in (
+        ("Home", [0, 0, 0]), ("ArrowRight", [0, 0, 1]), ("Shift+ArrowRight", [1, 3, 2]),
+        ("Shift+ArrowRight", [1, 4, 3]), ("Shift+ArrowLeft", [1, 3, 2]), ("ArrowRight", [1, 3, 3]),
+        ("Escape", [0, 0, 3]), ("Shift+Home", [0, 4, 0]),
+    ):  # fmt: skip
+        tab.keyboard.press(key)
+        tab.wait_for_timeout(50)
+        assert part() == expected, key
+    field.fill("other")
+    assert part()[:2] == [0, 0]
+    assert problems == []
+
+
+def test_what_is_said_of_a_held_unit_and_of_what_mattered(alone):
+    reader = Reader("for node in G", view="what mattered", hold="at zero", unit=3)
+    tab, problems = alone(reader)
+    found, words = reader.compute(), tab.locator(".readout").inner_text()
+    most = int(found["mattered"].argmax())
+    assert f"character {most + 1}, " in words and f"{found['mattered'][most]:.2f} nats" in words
+    assert f"costs {found['surprise'][1:].mean():.2f} nats" in words
+    assert f"{found['free']:.2f} with all units free" in words
+    assert problems == []
 
 
 def test_the_script_counts_characters_as_python_does(alone):
@@ -177,11 +313,14 @@ def test_the_script_counts_characters_as_python_does(alone):
 
 
 def said(reader) -> list[float]:
-    """The numbers of the readout: character, of how many, unit, its value, its correlation."""
+    """The numbers of the readout: character, of how many, unit, value, correlation, by chance."""
     found, text = reader.compute(), characters.known(reader.text)
     value = found["gates"][reader.gate][reader.cursor, reader.unit]
     numbers = [reader.cursor + 1, len(text), reader.unit, round(float(value), 2) + 0.0]
-    return [*numbers, round(float(found["scores"][reader.unit]), 2) + 0.0]
+    return [
+        *numbers,
+        *(round(float(r), 2) + 0.0 for r in (found["scores"][reader.unit], found["chance"])),
+    ]
 
 
 def readings(element) -> list[float]:
