@@ -149,7 +149,7 @@ def damage(folder: Path, times: int, seed: int = 0) -> tuple[int, int]:
         for path in (store.path, store.machines_path):
             path.unlink(missing_ok=True)
         head, *lines = source.path.read_bytes().split(b"\n")[:-1]
-        first = int(rng.integers(len(lines) - LINES))
+        first = int(rng.integers(max(1, len(lines) - LINES)))  # one may have few rows
         kept = lines[first : first + LINES]
         whole = b"\n".join([head, *kept, b""])
         store.path.write_bytes(whole)
