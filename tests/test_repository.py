@@ -204,6 +204,11 @@ def prose() -> dict[str, str]:
 def test_every_cited_work_is_in_the_bibliography():
     entries = re.findall(r"^@\w+\{([^,\s]+),", read("references.bib"), re.M)
     assert len(entries) == len(set(entries)), "a key is defined twice"
+    titles = [
+        re.sub(r"[{}]", "", title).lower()
+        for title in re.findall(r"^\s*title\s*=\s*\{(.*)\},?$", read("references.bib"), re.M)
+    ]
+    assert len(titles) == len(set(titles)), "a work stands there twice"
     cited = {
         key.strip()
         for text in prose().values()
