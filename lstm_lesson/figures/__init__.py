@@ -22,7 +22,7 @@ from lstm_lesson.figures import (
 )
 from lstm_lesson.figures.chains import chain
 from lstm_lesson.figures.dots import dots_and_rings, ranking, scores_by_name
-from lstm_lesson.figures.lines import band, norm_against_lag, strips
+from lstm_lesson.figures.lines import band, norm_against_lag, over_lengths, strips
 from lstm_lesson.figures.look import (
     ARMS,
     COLOURS,
@@ -64,6 +64,7 @@ __all__ = [
     "label_end",
     "norm_against_lag",
     "on_white",
+    "over_lengths",
     "ranking",
     "readable",
     "scores_by_name",

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from lstm_lesson.figures import lines
 from lstm_lesson.figures.dots import row_of_dots
 from lstm_lesson.figures.look import COLOURS, INKS
 
@@ -75,25 +76,8 @@ def one_row(ax: Axes, row: int, name: str, values: np.ndarray) -> Axes:
 
 
 def over_lengths(ax: Axes, lengths: Sequence[int], shares: Mapping[str, np.ndarray]) -> Axes:
-    """Draw shares of sequences that are right against their length: each run, and the median.
-
-    Each model is drawn narrower than the one before, so that lines on one another both show.
-
-    Parameters
-    ----------
-    ax : axes to draw in; its horizontal one becomes logarithmic.
-    lengths : of the test sequences, the first that of training.
-    shares : name to (runs, lengths).
-    """
-    for (name, runs), width in zip(shares.items(), np.linspace(4, 1.2, len(shares)), strict=True):
-        ax.plot(lengths, runs.T, color=ink(name), alpha=0.25, linewidth=0.8)
-        middle, look = np.median(runs, axis=0), {"linewidth": width, "markersize": 3 + width}
-        ax.plot(lengths, middle, "o-", color=ink(name), **look)
-    ax.axvspan(lengths[0] * 0.9, lengths[0], color="#999999", alpha=0.3, linewidth=0)
-    ax.set(xscale="log", xlabel="steps", ylabel="sequences right", ylim=(-0.05, 1.08))
-    ax.set_xticks(lengths, map(str, lengths))
-    ax.minorticks_off()
-    return ax
+    """Draw the shares of each model in its colour, as `lines.over_lengths` does."""
+    return lines.over_lengths(ax, lengths, shares, {name: {"color": ink(name)} for name in shares})
 
 
 def times(ax: Axes, lengths: Sequence[int], milliseconds: Mapping[str, Sequence[float]]) -> Axes:

@@ -92,3 +92,31 @@ def norm_against_lag(
         **readable(colour),
     )
     return ax
+
+
+def over_lengths(
+    ax: Axes,
+    lengths: Sequence[int],
+    shares: Mapping[str, np.ndarray],
+    looks: Mapping[str, Mapping[str, str]],
+) -> Axes:
+    """Draw shares of sequences that are right against their length: each run, and the median.
+
+    Each model is drawn narrower than the one before, so that lines on one another both show.
+
+    Parameters
+    ----------
+    ax : axes to draw in; its horizontal one becomes logarithmic.
+    lengths : of the test sequences, the first that of training.
+    shares : name to (runs, lengths).
+    looks : name to the style of its line, with a colour.
+    """
+    for (name, runs), width in zip(shares.items(), np.linspace(4, 1.2, len(shares)), strict=True):
+        ax.plot(lengths, runs.T, color=looks[name]["color"], alpha=0.25, linewidth=0.8)
+        middle, size = np.median(runs, axis=0), {"linewidth": width, "markersize": 3 + width}
+        ax.plot(lengths, middle, marker="o", **size, **looks[name])
+    ax.axvspan(lengths[0] * 0.9, lengths[0], color="#999999", alpha=0.3, linewidth=0)
+    ax.set(xscale="log", xlabel="steps", ylabel="sequences right", ylim=(-0.05, 1.08))
+    ax.set_xticks(lengths, map(str, lengths))
+    ax.minorticks_off()
+    return ax

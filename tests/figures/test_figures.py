@@ -104,6 +104,14 @@ def test_band_is_the_middle_of_the_runs(ax):
     assert (heights.min(), heights.max()) == (1, 9)
 
 
+def test_over_lengths_draws_each_arm_narrower_than_the_one_before(ax):
+    runs, looks = np.array([[1.0, 0.5]]), {"a": {"color": "r"}, "b": {"color": "b", "ls": ":"}}
+    assert figures.over_lengths(ax, (40, 500), {"a": runs, "b": runs}, looks) is ax
+    _, first, _, second = ax.lines
+    assert first.get_linewidth() > second.get_linewidth()
+    assert (first.get_color(), second.get_linestyle()) == ("r", ":")
+
+
 def test_dots_and_rings_draw_each_run_beside_its_controls(ax):
     pair = np.array([0.2, 0.4, 0.9]), np.array([0.0, 0.1])
     rows = {"a_task": {"unit": pair, "layer": pair}, "other": {"unit": pair}}
