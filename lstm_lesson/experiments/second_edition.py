@@ -140,7 +140,7 @@ FAIR_STARTS = experiment(
 )
 
 LONGER_THAN_TRAINED = experiment(
-    "second/longer_than_trained",
+    "longer_than_trained",
     "parity, counting and brackets: trained to 40 steps, tested to 500 (chapter 13)",
     settings(
         {"RNN": RNN, "RNN, ReLU, U = 1": RELU | {"recurrent_init": "identity"}, "GRU": GRU,
