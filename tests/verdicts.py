@@ -158,10 +158,12 @@ def judge(page: dict[str, list[dict]], seed: int = 0) -> dict[tuple, dict]:
                 asked[claim, n] = samples_of(entry, rows), entry.get("share")
     answers = {key: answer(*question) for key, question in asked.items()}
     order = sorted((key for key in answers if answers[key]), key=lambda key: answers[key][0])
-    levels, going = {}, True
+    levels, going, before, own = {}, True, -1.0, 0.0
     for n, key in enumerate(order):
-        own = LEVEL / (len(order) - n)
-        going = going and answers[key][0] <= own
+        p = answers[key][0]
+        if not math.isclose(p, before):  # equal ones have to meet what the first of them has to
+            own = LEVEL / (len(order) - n)
+        before, going = p, going and p <= own
         levels[key] = own if going else 0.0
     rng, found = random.Random(seed), {}
     for key, (samples, share) in asked.items():

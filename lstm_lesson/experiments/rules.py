@@ -182,13 +182,16 @@ def holm(p_values: Mapping[Hashable, float], level: float = LEVEL) -> dict:
     """Return the level that each p value has to meet (Holm 1979): 0 for one that doesn't count.
 
     The smallest of m has to meet ``level / m``, the next ``level / (m - 1)``, and so on, up to the
-    first that doesn't.
+    first that doesn't. Equal ones have to meet the strictest of their levels, so that their order
+    doesn't matter.
     """
-    found, stopped = {}, False
+    found, stopped, before, own = {}, False, -1.0, 0.0
     for n, key in enumerate(sorted(p_values, key=p_values.get)):
-        own = level / (len(p_values) - n)
-        stopped |= p_values[key] > own
-        found[key] = 0.0 if stopped else own
+        p = p_values[key]
+        if not math.isclose(p, before):  # sums in another order may differ in the last digit
+            own = level / (len(p_values) - n)
+        stopped |= p > own
+        found[key], before = 0.0 if stopped else own, p
     return found
 
 

@@ -192,6 +192,24 @@ def test_holm_by_hand():
     assert set(holm({"a": 0.03, "b": 0.028}).values()) == {0.0}  # the first stops the second
 
 
+def test_equal_p_values_have_to_meet_the_same_level_in_any_order():
+    found = {"b": 0.01, "c": 0.03, "a": 0.01, "d": 0.01 + 1e-15}
+    for order in itertools.permutations(found):
+        levels = holm({key: found[key] for key in order})
+        assert {levels[key] for key in ("a", "b", "d")} == {0.05 / 4}  # the strictest of theirs
+        assert levels["c"] == 0.05
+
+
+def test_equal_runs_get_equal_words():
+    # 9 of 9 give p = .0039: more than .05/14, less than .05/12, which the last of three would meet.
+    same = {name: Share((True,) * 10, 0.5) for name in "abc"}
+    others = {n: Share((True, False) * 5, 0.5) for n in range(11)}
+    for questions in (same | others, others | same):
+        verdicts = judge(questions)
+        for name in same:
+            assert (verdicts[name].word, verdicts[name].level) == ("undecided", 0.05 / 14)
+
+
 def test_many_questions_on_a_page_make_each_harder():
     early, late = (1e3, 2e3, 3e3, 4e3, 5e3, 6e3), (5.5e3, 7e3, 8e3, 9e3, NEVER, 9.5e3)
     alone = judge({0: Sooner(early, late)})[0]
