@@ -83,7 +83,8 @@ def wilson(count: int, total: int) -> Interval:
     p = count / total
     middle = (p + Z**2 / (2 * total)) / (1 + Z**2 / total)
     half = Z / (1 + Z**2 / total) * math.sqrt(p * (1 - p) / total + Z**2 / (4 * total**2))
-    return Interval(p, min(p, middle - half), max(p, middle + half))
+    low, high = max(0.0, middle - half), min(1.0, middle + half)  # rounding may leave [0, 1]
+    return Interval(p, min(p, low), max(p, high))
 
 
 def median(values: Sequence[float], rng=0, draws: int = 2000) -> Interval:

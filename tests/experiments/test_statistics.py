@@ -12,6 +12,7 @@ def test_wilson_intervals_are_those_of_the_textbook():
     assert wilson(0, 10) == pytest.approx((0, 0, 0.2775), abs=1e-4)
     assert wilson(10, 10) == pytest.approx((1, 0.7225, 1), abs=1e-4)
     assert wilson(5, 10) == pytest.approx((0.5, 0.2366, 0.7634), abs=1e-4)
+    assert all(wilson(0, n).low == 0 and wilson(n, n).high == 1 for n in range(1, 100))
     with pytest.raises(ValueError, match="count, total"):
         wilson(3, 2)
 
