@@ -34,7 +34,7 @@ SECTIONS = {
     "15": "find-what-makes-a-lag-hard",
     "20": "now-the-lstm",
     "21": "which-differences-are-firm",
-    "24": "ten-runs-of-each",
+    "24": "many-runs-of-each",
 }
 EFFECTS = {
     "sooner": "factor between the sequences needed, below 1 if the first comes sooner",

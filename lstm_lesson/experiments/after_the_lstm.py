@@ -70,7 +70,7 @@ LOOK_IT_UP = _experiment(
 )  # fmt: skip
 
 COMPARE_THEM = _experiment(
-    "second/compare_them",
+    "compare_them",
     "the farthest of four points by an LSTM and a relational memory (chapter 24)",
     _arms({"LSTM": 32, "relational memory": 88}),
     ("farthest", 4),
