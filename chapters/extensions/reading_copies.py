@@ -23,6 +23,7 @@ WHEEL = f"lstm_lesson-{__version__}-py3-none-any.whl"
 ROLE = re.compile(r"\{([\w:+-]+)\}`([^`]+)`")
 TARGET = re.compile(r"(.*?)\s*<([^<>]+)>", re.S)
 FENCE = re.compile(r"(`{3,}|:{3,})(?:\{([\w-]+)\} *(.*)|(.*))")
+LABEL = re.compile(r"\([\w-]+\)= *")  # of the heading below
 EQUATION = re.compile(r"(^\$\$.*?)\$\$ *\(([\w-]+)\)", re.S | re.M)
 LINK = re.compile(r"\[([^\]]*)\]\((?!\w+:|#)([^)#]*)(#[^)]*)?\)")
 FIGURE = re.compile(
@@ -164,7 +165,7 @@ class Page:
                 open_fences.append(line.strip()[: len(fence[1])])
             elif open_fences and open_fences[-1] == "```":  # code, as it is
                 lines.append(line)
-            else:
+            elif not LABEL.fullmatch(line):
                 lines.append(LINK.sub(self.link, ROLE.sub(self.role, line)))
         text = ROLE.sub(self.role, "\n".join(lines))  # those that were broken over two lines
         return re.sub(r"\n{3,}", "\n\n", text).strip("\n")
