@@ -11,10 +11,10 @@ from test_pages import article, page  # noqa: F401
 
 PHONE = {"width": 412, "height": 823}
 PLAIN, WITH_WIDGET = 250 * 1024, 400 * 1024  # compressed, until a page stands on a phone
-MORE = {"api": 260 * 1024, "24_after_the_lstm": 256 * 1024}  # the reference; a tour of eight models
+MORE = {"api": 268 * 1024, "24_after_the_lstm": 256 * 1024}  # the reference; a tour of eight models
 # Bytes of what a browser may ask for, not of what is offered to be saved. For 18 chapters, 20
 # million were the aim.
-SITE = 21_000_000
+SITE = 23_000_000
 SAVED = ("_sources", "_downloads")
 PACKED = {".woff", ".woff2", ".png", ".jpg", ".zip"}
 
