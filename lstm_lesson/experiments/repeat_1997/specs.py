@@ -52,47 +52,22 @@ def _repeat(
         )  # fmt: skip
 
 
+# The paper's nets for the grammar, 3 blocks of 2 cells and 4 of 1, each with two updates compared.
+_THREE_BLOCKS = ("embedded_reber", 10, "blocks of 2", 6, {"o": [-1, -2, -3]}, 0.5, 60_000)
+_FOUR_BLOCKS = ("embedded_reber", 10, "blocks of 1", 4, {"o": [-1, -2, -3, -4]}, 0.5, 60_000)
+
 REPEAT_1997 = Experiment(
     name="repeat_1997",
     about="tasks of Hochreiter and Schmidhuber 1997, Gers et al. 2000 and 2002 (chapter 17)",
     specs=(
-        *_original("embedded_reber", 10, "blocks of 2", 6, {"o": [-1, -2, -3]}, 0.5, 60_000),
+        *_original(*_THREE_BLOCKS),
         *_original(
             "embedded_reber", 10, "blocks of 1", 6, {"o": [-1, -1, -2, -2, -3, -3]}, 0.5, 60_000,
             "1997, own gates",
         ),
-        *_original(
-            "embedded_reber",
-            10,
-            "blocks of 1",
-            4,
-            {"o": [-1, -2, -3, -4]},
-            0.5,
-            60_000,
-            "1997, four blocks",
-        ),
-        *_original(
-            "embedded_reber",
-            10,
-            "blocks of 2",
-            6,
-            {"o": [-1, -2, -3]},
-            0.5,
-            60_000,
-            "1997, by sequence",
-            "1997, by sequence",
-        ),
-        *_original(
-            "embedded_reber",
-            10,
-            "blocks of 1",
-            4,
-            {"o": [-1, -2, -3, -4]},
-            0.5,
-            60_000,
-            "1997, four blocks, by sequence",
-            "1997, by sequence",
-        ),
+        *_original(*_FOUR_BLOCKS, "1997, four blocks"),
+        *_original(*_THREE_BLOCKS, "1997, by sequence", "1997, by sequence"),
+        *_original(*_FOUR_BLOCKS, "1997, four blocks, by sequence", "1997, by sequence"),
         *_repeat(
             "embedded_reber", 10, 6, {"o": [-1, -1, -2, -2, -3, -3]}, 30_000, batch_size=8
         ),
