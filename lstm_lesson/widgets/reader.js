@@ -120,8 +120,13 @@ function standard(values) {
   return values.map((value) => (spread > 1e-12 ? (value - middle) / spread : 0));
 }
 
-const correlation = (a, b, moved = 0) =>
-  mean(a.map((value, t) => value * b[(t + a.length - moved) % a.length]));
+// Of two that are standard, the second moved along by so many places. A plain loop, for it runs for
+// every unit and every move at each step of the cursor.
+function correlation(a, b, moved = 0) {
+  let sum = 0;
+  for (let t = 0; t < a.length; t++) sum += a[t] * b[(t + a.length - moved) % a.length];
+  return sum / a.length;
+}
 
 // Nats of each character given those before it, 0 for the first; and their mean without the first.
 const surprises = (characters, logP) =>
@@ -159,6 +164,7 @@ export function compute({ text, gate, view, sort, unit, cursor, part, hold, weig
     chance = largest.length ? mean(largest) : 0;
   }
   const logP = logits.map(logSoftmax);
+  const surprise = surprises(characters, logP);
   const here = logP[where];
   const best = Array.from(here, (_, k) => k).sort((a, b) => here[b] - here[a] || a - b);
   return {
@@ -167,8 +173,8 @@ export function compute({ text, gate, view, sort, unit, cursor, part, hold, weig
     order,
     chance,
     guesses: best.slice(0, 5).map((k) => [ALPHABET[k], Math.exp(here[k])]),
-    surprise: surprises(characters, logP),
-    free: meanSurprise(surprises(characters, free.logits.map(logSoftmax))),
+    surprise,
+    free: meanSurprise(held ? surprises(characters, free.logits.map(logSoftmax)) : surprise),
     mattered:
       view === VIEWS[2] ? whatMattered(found, where, held) : characters.map(() => 0),
   };

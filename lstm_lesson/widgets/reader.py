@@ -131,7 +131,7 @@ class Reader(LessonWidget):
         first, end = self._marked(T)
         freely = self.model.read(text)
         holds = self._holds(freely.trace.c, first, end or T)
-        traced, logits = self.model.read(text, holds)
+        traced, logits = self.model.read(text, holds) if holds else freely
         values = getattr(traced, self.gate)
         scores, order, chance = np.zeros(UNITS), np.arange(UNITS), 0.0
         if self.sort != UNSORTED:
