@@ -1,10 +1,12 @@
 """Figures of rows: the same bytes each time, and a word where rows are missing."""
 
+import base64
 import shutil
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
+from test_pictures import pictures
 
 from lstm_lesson import figures
 from lstm_lesson.experiments import plots
@@ -46,3 +48,16 @@ def test_figures_whose_rows_are_there_are_drawn_all_the_same(tmp_path):
         plots.draw_all(tmp_path, tmp_path)
     drawn = {path.stem for path in tmp_path.glob("*.png")}
     assert drawn == {"gate_activations", "gate_correlations"}
+
+
+@pytest.mark.slow
+@pytest.mark.pins
+def test_committed_figures_are_those_of_the_committed_rows(tmp_path):
+    def decoded(path):
+        return pictures.decode(base64.b64encode(path.read_bytes()).decode())
+
+    drawn = plots.draw_all(ROOT / "results", tmp_path)
+    assert {path.stem for path in drawn} == {*plots.FIGURES}
+    said = {path.name: pictures.difference(decoded(ROOT / "plots" / path.name), decoded(path))
+            for path in drawn}  # fmt: skip
+    assert set(said.values()) == {""}, f"{said}: make plots"
