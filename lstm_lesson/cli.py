@@ -63,16 +63,26 @@ def main(argv: list[str] | None = None) -> int:
         _flush()
         return 2
     except (ImportError, OSError, ValueError) as error:  # no PyTorch, a full disk, a wrong argument
-        _flush()
-        parser.error(" ".join(str(error).split()))
+        what = str(error)
+        if isinstance(error, OSError) and error.strerror:
+            place = error.filename if _flush() else "standard output"
+            what = f"{place}: {error.strerror}" if place else error.strerror
+        else:
+            _flush()
+        parser.error(" ".join(what.split()))
 
 
-def _flush() -> None:
-    """Print what waits, or drop it: at the end of the process it would be tried and fail again."""
+def _flush() -> bool:
+    """Print what waits, or drop it: at the end of the process it would be tried and fail again.
+
+    Return whether it could be printed.
+    """
     try:
         sys.stdout.flush()
+        return True
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
 
 
 class _Parser(argparse.ArgumentParser):

@@ -322,7 +322,16 @@ def test_a_full_disk_is_one_line(case, arguments):
         )
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert "No space left on device; see lstm-lesson " in done.stderr
+    assert ": standard output: No space left on device; see lstm-lesson " in done.stderr
+
+
+def test_a_file_that_a_full_disk_has_no_room_for_is_named(tmp_path, monkeypatch, capsys):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    line = refused(["kit", "write", str(tmp_path / "kit")], capsys)
+    assert f": {tmp_path / 'kit'}/" in line and ": No space left on device; see" in line
 
 
 def test_a_folder_that_is_a_file_is_one_line(tmp_path, capsys):

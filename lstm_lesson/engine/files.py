@@ -5,12 +5,13 @@ A safetensors file is a JSON header and raw numbers; nothing in it is ever run.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,6 +49,17 @@ def save(path, arrays: dict[str, np.ndarray], options: dict) -> None:
     write_whole(path, data)
 
 
+@contextlib.contextmanager
+def naming(path) -> Iterator[None]:
+    """Let an OSError in the block name `path`, which that of a full disk doesn't by itself."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
 def write_whole(path, data: bytes) -> None:
     """Write bytes to `path`, so that whatever happens there is the old file or the new one.
 
@@ -64,17 +76,16 @@ def write_whole(path, data: bytes) -> None:
         raise OSError(f"{path}: not a regular file")
     temporary = target.with_name(f".{uuid.uuid4().hex}.part")  # short, whatever the name is
     try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if target.exists():
-            shutil.copymode(target, temporary)
-        os.replace(temporary, target)
-    except BaseException as error:
+        with naming(path):
+            with open(temporary, "xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            if target.exists():
+                shutil.copymode(target, temporary)
+            os.replace(temporary, target)
+    except BaseException:
         temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno:
-            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
 
 

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from lstm_lesson import figures
+from lstm_lesson.engine.files import naming
 from lstm_lesson.experiments.runs import CURVE, Outcome
 from lstm_lesson.experiments.specs import experiment
 from lstm_lesson.experiments.statistics import Arm, Interval, arms, median, wilson
@@ -280,7 +281,8 @@ def draw_all(results, plots) -> list[Path]:
                 missing.append(name)
                 continue
             written.append(Path(plots) / f"{name}.png")
-            written[-1].write_bytes(png)
+            with naming(written[-1]):
+                written[-1].write_bytes(png)
     if missing:
         raise ValueError(f"rows are missing in {results} for {', '.join(missing)}")
     return written

@@ -21,7 +21,7 @@ from typing import NamedTuple, get_type_hints
 from filelock import FileLock, Timeout
 from threadpoolctl import threadpool_info
 
-from lstm_lesson.engine.files import write_whole
+from lstm_lesson.engine.files import naming, write_whole
 
 
 class Machine(NamedTuple):
@@ -132,7 +132,7 @@ def _row(spec, values) -> bytes:
 
 
 def _append(path: Path, line: bytes, *kinds: type) -> None:
-    with open(path, "a+b") as file:
+    with naming(path), open(path, "a+b") as file:
         file.seek(0)
         *whole, tail = file.read().split(b"\n")
         if tail:

@@ -269,6 +269,18 @@ def test_files_in_order_are_left_alone_and_others_replaced_in_one_move(tmp_path,
     assert store.path.read_bytes() == before
 
 
+def test_a_full_disk_is_said_of_the_file_that_could_not_be_written(tmp_path, monkeypatch):
+    store = filled(tmp_path / "rows", 1)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left on device") as error:
+        store.append(COINS.specs[1], fell(COINS.specs[1]), here(5.0))
+    assert error.value.filename == str(store.machines_path)
+
+
 def test_a_row_says_if_any_file_of_the_package_had_changed(tmp_path, monkeypatch):
     """What a run comes to is decided by the engine as much as by the experiments."""
     for names in (["engine"], ["experiments"]):

@@ -24,6 +24,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as from_bytes
 from safetensors.numpy import save as to_bytes
 
+from lstm_lesson.engine.files import naming
 from lstm_lesson.interop.common import unique
 from lstm_lesson.interop.kit import oracle
 from lstm_lesson.interop.kit.cases import CASES, Case
@@ -131,8 +132,9 @@ def write(folder, files: dict[str, bytes]) -> None:
         raise KitError(f"{folder}: expected a new or empty folder")
     for name, data in files.items():
         path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        with naming(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
 
 
 def in_folder(folder) -> dict[str, bytes]:
