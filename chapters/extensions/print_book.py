@@ -40,6 +40,7 @@ NO_BROWSER = (
     "make pdf prints with Chromium, Chrome or Edge, and finds none here: install one, or say where "
     "it is: make pdf CHROMIUM=/path/to/chrome"
 )
+MINUTES = 20  # a slow machine prints the book in a third of that
 # What a sheet of paper has no use for.
 DROPPED = "script, style, button, svg, .headerlink, .only-dark, .d-print-none, .run-this-page"
 
@@ -226,8 +227,8 @@ def browser() -> str:
 
 
 def print_page(page: Path, pdf: Path) -> None:
-    """Print a page to a PDF with bookmarks; leave with what the browser says if it fails."""
-    with tempfile.TemporaryDirectory() as profile:
+    """Print a page to a PDF with bookmarks; leave with one line if it fails or takes too long."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         command = [
             browser(),
             "--headless",
@@ -243,9 +244,18 @@ def print_page(page: Path, pdf: Path) -> None:
         ]
         if hasattr(os, "geteuid") and os.geteuid() == 0:
             command.insert(1, "--no-sandbox")  # it refuses the superuser otherwise
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, errors="replace", timeout=60 * MINUTES
+            )
+        except subprocess.TimeoutExpired:
+            raise SystemExit(
+                f"{command[0]} did not print the book within {MINUTES:g} minutes, and was stopped; "
+                "is the machine very busy, or does it lack memory? Try make pdf again"
+            ) from None
     if done.returncode or not pdf.exists():
-        raise SystemExit(f"{command[0]} did not print the book:\n{done.stderr}")
+        lines = done.stderr.strip().splitlines() or [f"it ended with exit code {done.returncode}"]
+        raise SystemExit(f"{command[0]} did not print the book: {lines[-1].strip()}")
 
 
 def pages_of(pdf: Pdf) -> dict[str, int]:

@@ -94,6 +94,24 @@ def test_without_a_browser_one_sentence_says_what_to_do(monkeypatch):
         print_book.browser()
 
 
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("exec sleep 60", r"did not print the book within 0\.01 minutes, and was stopped; [^\n]*$"),
+        ("echo one >&2; echo no room >&2; exit 3", r"did not print the book: no room$"),
+        ("exit 3", r"did not print the book: it ended with exit code 3$"),
+    ],
+)
+def test_a_browser_that_prints_nothing_is_one_line(tmp_path, monkeypatch, script, message):
+    name = tmp_path / "browser"
+    name.write_text(f"#!/bin/sh\n{script}\n")
+    name.chmod(0o755)
+    monkeypatch.setenv("CHROMIUM", str(name))
+    monkeypatch.setattr(print_book, "MINUTES", 0.01)
+    with pytest.raises(SystemExit, match=message):
+        print_book.print_page(tmp_path / "book.html", tmp_path / "book.pdf")
+
+
 def test_the_first_page_offers_what_is_there_and_nothing_else(tmp_path):
     page = '<h1>Book</h1>\n<p>Lead</p>\n<section id="a">\n<h2>A</h2></section>'
     offered = offer_files.with_offer(page, {"PDF": 32_400_000, "EPUB": 3_600_000})
