@@ -19,8 +19,11 @@ ROOT = Path(__file__).parents[2]
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 PAGES = [TOC["root"]] + [entry["file"] for part in TOC["parts"] for entry in part["chapters"]]
 
-# Directive and role syntax that reaches a reader only when it was not understood.
-RAW = re.compile(r":::|```|\{(?:numref|eq|ref|doc|cite[:\w]*|term|glue[:\w]*|[\w-]+)\}`|\{exercise")
+# Directives, roles and rows of a table that reach a reader only when they were not understood.
+RAW = re.compile(
+    r":::|```|\{(?:numref|eq|ref|doc|cite[:\w]*|term|glue[:\w]*|[\w-]+)\}`|\{exercise"
+    r"|\|(?: *:?[-–—]+:? *\|)+"
+)
 
 # Attributes through which a page loads something by itself. A link in the text is not one.
 LOADS = {
@@ -129,7 +132,7 @@ def test_a_link_with_the_title_of_a_chapter_has_its_number(page):
             assert title.rstrip("#") not in text or f"Chapter {int(chapter[1])}: " in text
 
 
-def test_no_directive_is_left_raw(page):
+def test_no_markup_is_left_raw(page):
     visible = BeautifulSoup(str(article(page)), "html.parser")
     for tag in visible.select("pre, code, script, style"):
         tag.decompose()
