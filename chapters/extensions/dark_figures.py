@@ -1,10 +1,11 @@
-"""Sphinx extension: every drawing (SVG) on the built pages gets a twin for readers in the dark.
+"""Sphinx extension: every drawing (SVG) on the pages has other colours for readers in the dark.
 
-The twin is the same drawing on no paper at all, with greys turned around and the cell's colours in
-the shades that equations have on a dark page. Maps keep their colours, for a caption names them;
-so do letters on a map, whose group has a name that starts with `on-map`. A page shows one of the
-two, by the theme's classes `only-light` and `only-dark`, and a browser loads no more than that one.
-A picture of the class `as-drawn` is the same on both.
+They stand in the drawing itself, as rules for one that is asked for as `x.svg#dark`, so that a page
+loads one file for both. On a dark page the drawing has no paper, greys are turned around, and the
+cell's colours have the shades of the equations there. Maps keep their colours, for a caption names
+them; so do letters on a map, whose group has a name that starts with `on-map`. A page shows one of
+the two, by the theme's classes `only-light` and `only-dark`. A picture of the class `as-drawn` is
+the same on both.
 """
 
 import itertools
@@ -32,7 +33,7 @@ SHADES = {
     "#56b4e9": "#56b4e9",
     "#1571a5": "#56b4e9",
 }
-COLOUR = re.compile(r"#[0-9a-fA-F]{6}\b")
+DECLARED = re.compile(r"([\w-]+): ?(#[0-9a-fA-F]{6})\b")
 PICTURE = re.compile(r'<img [^>]*src="([^":?]+\.svg)"[^>]*>')
 PIXELS = 1.5  # for each point of a drawing, so that its letters are nearly as large as the text's
 
@@ -56,26 +57,27 @@ def without_paper(root: ET.Element) -> None:
                     path.set("style", "fill: none")
 
 
-def darken(element: ET.Element) -> None:
-    """Change the colours of an element and of what is in it."""
+def colours(element: ET.Element) -> set[tuple[str, str]]:
+    """Return what has which colour in an element and in what is in it, but for letters on a map."""
     if element.get("id", "").startswith("on-map"):
-        element.set("fill", "#000000")  # black is what is not written down
-        return
-    for name in ("style", "fill", "stroke"):
-        if name in element.attrib:
-            element.set(name, COLOUR.sub(lambda m: in_the_dark(m[0]), element.get(name)))
-    for child in element:
-        darken(child)
+        return set()
+    found = {pair for child in element for pair in colours(child)}
+    return found.union(DECLARED.findall(element.get("style", "")))
 
 
-def twins(text: str) -> tuple[str, str]:
-    """Return a drawing for light and for dark pages."""
+def in_both(text: str) -> str:
+    """Return a drawing that has its dark colours where it is asked for by the name `dark`."""
     root = ET.fromstring(text)
     without_paper(root)
-    light = short(root)
-    darken(root)
-    root.set("fill", in_the_dark("#000000"))
-    return light, short(root)
+    # Black is what is not written down.
+    rules = [f":target{{fill:{in_the_dark('#000000')}}}:target [id^=on-map]{{fill:#000}}"]
+    for name, colour in sorted(colours(root)):
+        dark = in_the_dark(colour)
+        if dark != colour:
+            rules.append(
+                f':target [style*="{name}:{colour}"]:not([id^=on-map] *){{{name}:{dark}!important}}'
+            )
+    return short(root).replace(">", f' id="dark"><style>{"".join(rules)}</style>', 1)
 
 
 def size(text: str) -> tuple[int, int]:
@@ -97,7 +99,7 @@ def pair(tag: str, source: str, size: tuple[int, int], first: bool) -> str:
     lazy = ' fetchpriority="high"' if first else ' loading="lazy"'
     light = tag.replace("<img ", f'<img class="{names}only-light" {sized(*size)}{lazy} ', 1)
     dark = tag.replace("<img ", f'<img class="{names}only-dark" {sized(*size)} loading="lazy" ', 1)
-    return light + dark.replace(source, f"{source[:-4]}-dark.svg")
+    return light + dark.replace(source, f"{source}#dark")
 
 
 def finish(app, exception):
@@ -113,12 +115,9 @@ def finish(app, exception):
         if path not in sizes:
             text = path.read_text(encoding="utf-8")
             sizes[path] = size(text)
-            if as_drawn:
-                path.write_text(short(ET.fromstring(text)), encoding="utf-8")
-            else:
-                light, dark = twins(text)
-                path.write_text(light, encoding="utf-8")
-                path.with_name(f"{path.stem}-dark.svg").write_text(dark, encoding="utf-8")
+            if 'id="dark"' not in text:  # by an earlier build
+                drawn = short(ET.fromstring(text)) if as_drawn else in_both(text)
+                path.write_text(drawn, encoding="utf-8")
         if as_drawn:
             return tag.replace("<img ", f"<img {sized(*sizes[path])} ", 1)
         return pair(tag, match[1], sizes[path], first)

@@ -1,7 +1,8 @@
 """A drawing (SVG) by matplotlib in fewer letters, for a page: the same shapes at the same places.
 
 A path goes from each point to the next, letters are as exact as a screen can show, and what nothing
-refers to is gone: names, groups of groups, and what only a person would read.
+refers to is gone: names, groups of groups, and what only a person would read. A mark that stands in
+many places has the colours that each place gives it, and none of its own.
 """
 
 import copy
@@ -22,12 +23,31 @@ def short(root: ET.Element) -> str:
     """Return a drawing as text; names that start with `on-map` stay."""
     ET.register_namespace("", SVG[1:-1])
     root = copy.deepcopy(root)
+    bare_marks(root)
     name_anew(root)
     unwrap(root)
     for element in root.iter():
         element.text, element.tail = ((t or "").strip() for t in (element.text, element.tail))
         shorten(element)
     return ET.tostring(root, encoding="unicode").replace(" />", "/>")
+
+
+def bare_marks(root: ET.Element) -> None:
+    """Take the style of what is drawn in many places, where each of these says the same again."""
+    elements = list(root.iter())
+    places: dict[str, list[ET.Element]] = {}
+    for element in elements:
+        name = element.get("href", element.get(HREF, ""))
+        places.setdefault(name.removeprefix("#"), []).append(element)
+    for element in elements:
+        own, uses = said(element), places.get(element.get("id", ""), ())
+        if own and uses and all(own <= said(use) for use in uses):
+            del element.attrib["style"]
+
+
+def said(element: ET.Element) -> set[str]:
+    """Return what the style of an element says."""
+    return {part.strip() for part in element.get("style", "").split(";")} - {""}
 
 
 def name_anew(root: ET.Element) -> None:

@@ -80,6 +80,19 @@ def test_what_is_referred_to_is_there_and_no_other_name(shorter):
     assert used and set(names) == used | {"on-map-0"}
 
 
+def test_a_mark_has_the_style_that_each_of_its_places_gives_it():
+    def marks(*styles: str) -> str:
+        uses = "".join(f'<use href="#m" style="{style}"/>' for style in styles)
+        drawn = f'<defs><path id="m" d="M 0 0 L 1 1" style="stroke: #777777"/></defs>{uses}'
+        return short_svg.short(
+            ET.fromstring(f'<svg xmlns="http://www.w3.org/2000/svg">{drawn}</svg>')
+        )
+
+    same = marks("fill: red; stroke: #777777", "stroke: #777777")
+    assert '<path id="a" d="m0 0 1 1"/>' in same and same.count("stroke:#777777") == 2
+    assert marks("fill: red; stroke: #777777", "fill: red").count("stroke:#777777") == 2
+
+
 def test_names_go_on_after_the_last_letter():
     uses = "".join(f'<use href="#name-{k}"/><g id="name-{k}"/>' for k in range(30))
     text = short_svg.short(ET.fromstring(f'<svg xmlns="http://www.w3.org/2000/svg">{uses}</svg>'))
