@@ -145,7 +145,7 @@ class Styles:
         if sheets not in self.written:
             text = "\n".join(read_sheet(path, self.static) for path in sheets)
             text = OTHER_ICONS.sub("", text)
-            if "fa-brands" not in self.words:
+            if not {"fa-brands", "fab"} & self.words:
                 text = BRANDS.sub("", text)
             text = prune(tinycss2.parse_stylesheet(text, True, True), self.words)
             here = {code or f"{ord(letter):x}" for code, letter in ICON_VALUE.findall(text)}
@@ -195,10 +195,11 @@ def finish(app, exception):
     leave_wide_boxes(static)
     pages = {path: path.read_text(encoding="utf-8") for path in folder.rglob("*.html")}
     # What a script puts together from parts it names in parts; the theme's do so for none here.
+    # The one that goes names every icon there is, and the font of brands.
     scripts = [
         path.read_text(encoding="utf-8")
         for path in static.rglob("*.js")
-        if "fontawesome" not in path.parts
+        if path.stem != "fontawesome"
     ]
     styles = Styles(static, set(re.findall(r"[\w-]+", " ".join([*pages.values(), *scripts]))))
     for path, text in pages.items():
