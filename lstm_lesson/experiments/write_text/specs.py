@@ -8,14 +8,28 @@ from lstm_lesson.experiments.write_text.training import OutcomeText, SpecText, r
 
 # Equal parameters, about 47,500 each with the head: 64, 77 and 142 units.
 _CELLS = {"LSTM": 64, "GRU": 77, "RNN": 142}
-_COMMON = {"forget_bias": 1.0, "share": 1.0, "T": 100, "steps": 2000, **OPEN}
+_FIXED = {"task": "chapters", "forget_bias": 1.0, "T": 100, "steps": 2000, **OPEN}
 
 
-def _setting(cell: str, hidden_size: int, task: str) -> SpecText:
-    return SpecText(arm=cell, layer=cell, hidden_size=hidden_size, task=task, **_COMMON)
+def _setting(arm: str, layer: str = "LSTM", hidden_size: int = 64, **more) -> SpecText:
+    more = {"num_layers": 1, "dropout": 0.0, "share": 1.0} | more
+    return SpecText(arm=arm, layer=layer, hidden_size=hidden_size, **more, **_FIXED)
 
 
-_PLAN = Plan(tuple(_setting(cell, size, "chapters") for cell, size in _CELLS.items()), seeds=10)
+_PLAN = Plan(tuple(_setting(cell, cell, size) for cell, size in _CELLS.items()), seeds=10)
+# A fiftieth of the text has 76,506 characters, each of which is read 84 times.
+_LITTLE = {"num_layers": 2, "share": 0.02}
+_SIZES = Plan(
+    (
+        _setting("LSTM, 16 units", hidden_size=16),
+        _setting("LSTM, 32 units", hidden_size=32),
+        _setting("LSTM, 128 units", hidden_size=128),
+        _setting("little text", **_LITTLE),
+        _setting("little text, dropout", dropout=0.5, **_LITTLE),
+    ),
+    seeds=10,
+    first=(0.003, 0.01, 0.03),
+)
 
 WRITE_TEXT = Experiment(
     "second/write_text",
@@ -25,4 +39,13 @@ WRITE_TEXT = Experiment(
     OutcomeText,
     minutes=30,
     plan=_PLAN,
+)
+WRITE_TEXT_SIZES = Experiment(
+    "second/write_text_sizes",
+    "LSTMs of other sizes on that text, and of two layers on a fiftieth of it (chapter 19)",
+    tuple(_SIZES({})),
+    run,
+    OutcomeText,
+    minutes=50,
+    plan=_SIZES,
 )

@@ -36,6 +36,8 @@ class SpecText(NamedTuple):
     task: str  # what is held out whole, "chapters" or "books"
     layer: str  # a name in `LAYERS`
     hidden_size: int
+    num_layers: int
+    dropout: float  # between layers
     forget_bias: float  # initial bias of an LSTM's forget gate; others have none
     share: float  # of the training text, from its beginning, that is used
     lr: float  # of Adam at the start; falls to zero along half a cosine
@@ -105,7 +107,8 @@ def untrained(spec: SpecText) -> SequenceModel:
     """Return the network of a run before its first step, in float32."""
     rng, V = np.random.default_rng(np.random.SeedSequence(spec.seed).spawn(2)[0]), len(ALPHABET)
     kind = LAYERS[check_choice("layer", spec.layer, LAYERS)]
-    options = {"forget_bias": spec.forget_bias} if kind is LSTM else {}
+    options = {"num_layers": spec.num_layers, "dropout": spec.dropout}
+    options |= {"forget_bias": spec.forget_bias} if kind is LSTM else {}
     layer = kind(V, spec.hidden_size, dtype=np.float32, rng=rng, **options)
     head = Linear(spec.hidden_size, V, dtype=np.float32, rng=rng)
     return SequenceModel(layer, head, softmax_cross_entropy)
@@ -134,6 +137,7 @@ def train(spec: SpecText) -> tuple[SequenceModel, bool, list[float]]:
     )  # fmt: skip
     run = Run(
         model, source, optimiser=Adam(spec.lr), steps=spec.steps, clip=CLIP, may_diverge=True,
+        rng=np.random.default_rng(np.random.SeedSequence(spec.seed).spawn(3)[2]),  # for dropout
         schedule=CosineSchedule(spec.lr, spec.steps), validate_every=-(-spec.steps // CHECKS),
         validation=lambda model: float(bits(model, text.validation[:READ]).mean()),
     )  # fmt: skip
