@@ -32,6 +32,11 @@ SHADES = {
     "#8e6200": "#e69f00",
     "#56b4e9": "#56b4e9",
     "#1571a5": "#56b4e9",
+    # Of models and series.
+    "#3d2a91": "#7f6fef",
+    "#962f57": "#ff8796",
+    "#a9a53a": "#c9c54e",
+    "#716e14": "#c9c54e",
 }
 DECLARED = re.compile(r"([\w-]+): ?(#[0-9a-fA-F]{6})\b")
 PICTURE = re.compile(r'<img [^>]*src="([^":?]+\.svg)"[^>]*>')

@@ -22,8 +22,8 @@ from lstm_lesson.experiments.watch_the_gates import WATCH_THE_GATES
 from lstm_lesson.figures.dots import row_of_dots
 
 # Of an arm, or of all that begin with its first word.
-INKS = {"LSTM": "#000000", "GRU": "#0072B2", "RNN": "#D55E00", "IRNN": "#777777",
-        "LSTM, chrono": "#009E73"}  # fmt: skip
+INKS = {"LSTM": "#000000", "GRU": figures.SERIES["indigo"], "RNN": figures.SERIES["wine"],
+        "IRNN": "#777777", "LSTM, chrono": figures.SERIES["olive"]}  # fmt: skip
 # Of chapter 14, in the order of its figures.
 AGAINST = ("LSTM", "GRU", "RNN", "IRNN", "GRU, equal size", "RNN, equal size")
 TITLES = {
@@ -80,10 +80,10 @@ def until_solved(ax: Axes, group: Sequence[Arm] | Mapping[str, Arm]) -> Axes:
         if not isinstance(arm.outcomes[0], Trial | Outcome):
             seen, solved = arm.values("sequences"), arm.values("solved")
         middle = np.median(np.where(solved, seen, np.inf))
-        ink = figures.COLOURS["i"]
+        ink = figures.SERIES["indigo"]
         row_of_dots(ax, row, seen[solved], color=ink, middle=middle, height=14)
         place = 1.15 * budget * np.linspace(1, 1.3, len(seen))[: (~solved).sum()]
-        ax.plot(place, np.full(len(place), row), "x", color=figures.COLOURS["f"])
+        ax.plot(place, np.full(len(place), row), "x", color=figures.SERIES["wine"])
     ax.set_yticks(range(len(group)), group)
     ax.set(xscale="log", ylim=(len(group) - 0.4, -0.6))
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -216,7 +216,7 @@ def means_of_gates(folder=None) -> plt.Figure:
     """Draw the mean of each gate on four tasks, of trained and of untrained networks."""
     figure, axes = plt.subplots(3, 1, figsize=(5, 7), sharex=True)
     for ax, key in zip(axes, "ifo", strict=True):
-        figures.dots_and_rings(ax, _gates(folder, {"": f"{key}_mean"}))
+        figures.dots_and_rings(ax, _gates(folder, {"": f"{key}_mean"}), inks=[figures.COLOURS[key]])
         ax.set_title(figures.NAMES[key])
     axes[-1].set(xlabel="mean over units and steps (rings: untrained)", xlim=(0, 1))
     return figure

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from lstm_lesson.figures.look import COLOURS
+from lstm_lesson.figures.look import SERIES
 
 
 def row_of_dots(
@@ -52,10 +52,10 @@ def ranking(ax: Axes, rows: Mapping[str, np.ndarray]) -> Axes:
     ----------
     ax : axes to draw in.
     rows : name to (seeds,) scores, the first at the top; a bar marks the median. One score alone,
-        of what has no seeds, is a dot. Names that begin with LSTM are blue.
+        of what has no seeds, is a dot. Names that begin with LSTM are black, others grey.
     """
     for y, (name, values) in enumerate(rows.items()):
-        ink = COLOURS["i"] if name.startswith("LSTM") else "#555555"
+        ink = SERIES["black"] if name.startswith("LSTM") else "#888888"
         row_of_dots(ax, y, np.asarray(values), color=ink, bar=ink, height=13, ms=4.5)
     ax.set_yticks(range(len(rows)), rows)
     ax.set_ylim(len(rows) - 0.4, -0.6)
@@ -74,7 +74,7 @@ def scores_by_name(ax: Axes, scores: Mapping[str, np.ndarray], level: float) -> 
     """
     rows = np.arange(len(scores))
     for row, values in zip(rows, scores.values(), strict=True):
-        row_of_dots(ax, row, values, color=COLOURS["f"] if row else "#888888", share=0.7)
+        row_of_dots(ax, row, values, color=SERIES["wine"] if row else "#888888", share=0.7)
     first = np.median(next(iter(scores.values())))
     ax.axvline(first, color="#888888", linestyle="--", linewidth=1)
     ax.axvline(level, color="#333333", linestyle=":", linewidth=1)
@@ -88,6 +88,7 @@ def dots_and_rings(
     rows: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]],
     *,
     claimed: float | None = None,
+    inks: Sequence[str] = tuple(SERIES.values()),
 ) -> Axes:
     """Draw a statistic of every trained network as a dot and of untrained ones as rings.
 
@@ -97,8 +98,8 @@ def dots_and_rings(
     rows : name of a row, the first at the top, to label of each of its strips, at most four, to the
         values of trained and of untrained networks, one a seed. A bar marks the trained median.
     claimed : where to draw a dashed line.
+    inks : colours of the strips; a gate's own, where a figure is about one gate.
     """
-    inks = [COLOURS[key] for key in "ifgo"]
     ticks: dict[float, str] = {}
     for row, (name, strips_of_row) in enumerate(rows.items()):
         shift = 0.72 / len(strips_of_row)

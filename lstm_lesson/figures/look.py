@@ -33,6 +33,7 @@ INKS = {
     COLOURS["o"]: "#B04380",
     COLOURS["c"]: "#8E6200",
     COLOURS["h"]: "#1571A5",
+    "#A9A53A": "#716E14",  # olive, of a series
 }
 NAMES = {
     "i": "input gate",
@@ -49,6 +50,14 @@ ARMS = (
     {"colour": "#444444", "linestyle": ":"},
     {"colour": "#777777", "linestyle": "-."},
 )
+# Models, runs and series that are told apart by hue, none of which is a quantity of the cell. They
+# differ in lightness too, for greyscale and colour-blind eyes; what is only beside them is grey.
+SERIES = {
+    "black": "#111111",
+    "indigo": "#3D2A91",
+    "wine": "#962F57",
+    "olive": "#A9A53A",
+}
 TALL = (5.0, 5.0)  # inches: a figure of more than one panel; on a phone it stays readable
 
 

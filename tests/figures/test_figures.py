@@ -80,9 +80,16 @@ def test_letters_are_readable_on_white_in_every_colour():
     def rgb(colour):
         return "rgb({}, {}, {})".format(*(round(255 * part) for part in to_rgb(colour)))
 
-    contrasts = {c: contrast(rgb(ink), "rgb(255, 255, 255)") for c, ink in figures.INKS.items()}
-    assert set(contrasts) == set(figures.COLOURS.values())
-    assert min(contrasts.values()) >= 4.5
+    colours = [*figures.COLOURS.values(), *figures.SERIES.values()]
+    assert set(figures.INKS) <= set(colours)
+    inks = [rgb(figures.readable(colour)["color"]) for colour in colours]
+    assert min(contrast(ink, "rgb(255, 255, 255)") for ink in inks) >= 4.5
+
+
+def test_colours_of_series_are_no_gates_and_differ_in_greyscale():
+    assert not set(figures.SERIES.values()) & set(figures.COLOURS.values())
+    greys = [to_rgb(colour) @ np.array([0.299, 0.587, 0.114]) for colour in figures.SERIES.values()]
+    assert np.diff(greys).min() > 0.08  # each lighter than the one before
 
 
 def test_scores_by_name_draws_a_row_an_arm(ax):

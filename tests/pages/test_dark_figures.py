@@ -47,6 +47,12 @@ def test_shades_are_those_of_the_style_sheet_for_every_quantity():
         assert dark_figures.in_the_dark(figures.INKS[colour]) == shade
 
 
+def test_series_have_a_shade_in_the_dark_too():
+    for colour in figures.SERIES.values():
+        for drawn in (colour, figures.INKS.get(colour, colour)):
+            assert dark_figures.in_the_dark(drawn) != drawn
+
+
 def split(text: str) -> tuple[str, str]:
     """Return the rules for the dark in a drawing, and the drawing without them."""
     rules = re.search("<style>(:target.*?)</style>", text)
