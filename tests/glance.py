@@ -225,7 +225,9 @@ def of_17() -> Iterable[tuple[str, str, str]]:
         for card in re.split(r"^(?=Experiment )", text, flags=re.M):
             title = card.partition("\n")[0].removeprefix("Experiment ")
             for arm, solved, word in re.findall(
-                r"^  (.+): rate .*\n    solved (\d+ of \d+);.*\n    verdict: (.+)$", card, re.M
+                r"^(\w.*): .* weights\n  rate .*: (\d+ of \d+).*\n(?:  mean .*\n)?  (.+)$",
+                card,
+                re.M,
             ):
                 yield f"{title}: {arm}", f"{solved} solve it", word
 

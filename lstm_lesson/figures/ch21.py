@@ -1,4 +1,4 @@
-"""Chapter 21: what a network believes while it reads, which classes it confuses, scores by arm."""
+"""Chapter 21: beliefs while reading, which classes are confused, scores, what moving costs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from lstm_lesson.figures.dots import ranking
-from lstm_lesson.figures.look import COLOURS, readable
+from lstm_lesson.figures.look import SERIES, readable
 
 
 def beliefs(axes: Sequence[Axes], x: np.ndarray, p: np.ndarray, target: int) -> Sequence[Axes]:
@@ -19,7 +19,7 @@ def beliefs(axes: Sequence[Axes], x: np.ndarray, p: np.ndarray, target: int) -> 
     axes : two axes side by side that share the vertical one; time goes down.
     x : (T, D), rows of an image from 0, white, to 1, black.
     p : (T, V), probability of each class after each row.
-    target : the true class, drawn in black; the strongest of the others is orange, the rest grey.
+    target : the true class, drawn in black; the strongest of the others is wine red, the rest grey.
     """
     image, lines = axes
     T, D = x.shape
@@ -32,7 +32,7 @@ def beliefs(axes: Sequence[Axes], x: np.ndarray, p: np.ndarray, target: int) -> 
     for k in others:
         if k != rival:
             lines.plot(p[:, k], steps, color="#BBBBBB", linewidth=0.8)
-    inks = {rival: COLOURS["f"], target: "#000000"}
+    inks = {rival: SERIES["wine"], target: "#000000"}
     for k, ink in inks.items():
         lines.plot(p[:, k], steps, color=ink, linewidth=1.8)
         most = int(p[:, k].argmax())
@@ -88,6 +88,29 @@ def scores(
     ranking(ax, {name: 100 * np.asarray(values) for name, values in rows.items()})
     for y, name in enumerate(rows):
         if published and name in published:
-            ax.plot(100 * published[name], y, "D", ms=6, mfc="none", mec=COLOURS["f"], mew=1.4)
+            ax.plot(100 * published[name], y, "D", ms=6, mfc="none", mec=SERIES["wine"], mew=1.4)
     ax.set(xlabel="right, % of the test")
+    return ax
+
+
+def what_moving_costs(ax: Axes, rows: Mapping[str, tuple[float | None, float]]) -> Axes:
+    """Draw for each model its share right at one place, a ring, and at any place, a dot.
+
+    Parameters
+    ----------
+    ax : axes to draw in.
+    rows : name to both shares, from 0 to 1, the first at the top; None for what was not run. Names
+        that begin with LSTM or convolution share their weights over time, and stand below a line.
+    """
+    shares_weights = [name.startswith(("LSTM", "convolution")) for name in rows]
+    for y, (name, (still, moved)) in enumerate(rows.items()):
+        ink = SERIES["black"] if name.startswith("LSTM") else "#777777"
+        if still is not None:
+            ax.plot([100 * still, 100 * moved], [y, y], color="#999999", linewidth=1, zorder=1)
+            ax.plot(100 * still, y, "o", mec=ink, mfc="white", ms=6, mew=1.4)
+        ax.plot(100 * moved, y, "o", color=ink, ms=6)
+    ax.axhline(shares_weights.index(True) - 0.5, color="#BBBBBB", linewidth=0.8)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.set(ylim=(len(rows) - 0.5, -0.5), xlabel="right, % of the test")
+    ax.grid(False, axis="y")
     return ax

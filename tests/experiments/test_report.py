@@ -81,12 +81,12 @@ def test_a_card_says_what_is_in_the_rows():
     text = report.card("adding_1997", {key: arm(*[8000] * 9, 0)}, machines)
     assert "4, adding" in text
     assert "74,000" in text
-    assert "solved 9 of 10; mean 8,000; median 8,000 [8,000, 8,000]; wrong 3 of 2,560" in text
-    assert "verdict: learned, fewer sequences" in text
+    assert "  rate 0.01: 9 of 10, wrong 3 of 2,560\n" in text
+    assert "  mean 8,000, median 8,000 [8,000, 8,000]\n" in text
+    assert "  learned, fewer sequences\n" in text
     assert "1.5 minutes" in text
     nothing = report.card("adding_1997", {key: arm(*[0] * 10)}, machines)
-    assert "solved 0 of 10; mean -; median - [-, -]; wrong - of 2,560" in nothing
-    assert "verdict: not within 200,000 sequences\n" in nothing
+    assert "LSTM: 1,234 weights\n  rate 0.01: 0 of 10\n  not within 200,000 sequences\n" in nothing
 
 
 def test_every_published_task_is_run():

@@ -15,6 +15,7 @@ from lstm_lesson.figures import (
     ch08,
     ch09,
     ch12,
+    ch17,
     ch19,
     ch20,
     ch21,
@@ -334,3 +335,27 @@ def test_a_roofline_bends_where_memory_and_arithmetic_take_as_long(ax):
     assert roof.get_xdata()[1] == 5
     assert roof.get_ydata().tolist() == [5, 100, 100]
     assert line.get_ydata().tolist() == [3, 6]
+
+
+def test_a_task_beside_its_paper_is_a_row_and_what_took_too_long_stands_at_the_edge(ax):
+    tasks = {
+        "3a, two-sequence": {"old": (0.6, 0.2, 0.8, 10), "new": (np.inf, 2.0, np.inf, 4)},
+        "4, adding": {"new": (1.5, 1.0, np.inf, 8)},
+    }
+    assert ch17.against_the_paper(ax, tasks, 2) is ax
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["two-sequence", "adding"]
+    assert [text.get_text() for text in ax.texts] == ["4"]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["old", "new"]
+    ends = [line.get_xdata() for line in ax.lines if len(line.get_xdata()) == 2]
+    assert [1.0, ch17.EDGE] in [list(pair) for pair in ends]
+
+
+def test_what_moving_costs_has_a_ring_at_one_place_and_a_dot_anywhere(ax):
+    rows = {"3 neighbours": (0.9, 0.5), "LSTM": (0.8, 0.7), "convolution": (None, 0.75)}
+    assert ch21.what_moving_costs(ax, rows) is ax
+    rings = [line for line in ax.lines if line.get_markerfacecolor() == "white"]
+    assert [line.get_xdata()[0] for line in rings] == [90, 80]
+    assert list(ax.lines[-1].get_ydata()) == [
+        0.5,
+        0.5,
+    ]  # between what moves with a digit and what doesn't

@@ -106,26 +106,26 @@ def card(task: str, picked: Mapping, machines: Mapping) -> str:
     minutes = sum(m.seconds for spec, m in machines.items() if spec.task == task) / 60
     lines = [
         f"Experiment {title}",
-        f"  paper, table {table}: {weights} weights, mean {sequences:,} sequences",
+        f"  paper, table {table}: {weights} weights, mean {sequences:,}",
     ]
     for arm in picked.values():
         if arm.task != task:
             continue
-        took, first = until_learned(arm), arm.outcomes[0]
-        wrong = np.median([o.wrong for o in arm.outcomes if o.solved] or [np.inf])
-        told = f", {cost(arm, sequences)} sequences" if arm.solved else ""
+        lines += [f"{arm.arm}: {arm.outcomes[0].parameters:,} weights"]
+        lines += [f"  rate {arm.lr:g}: {arm.solved} of {len(arm.outcomes)}"]
+        if not arm.solved:
+            lines += [f"  {learned(arm)}"]
+            continue
+        took = until_learned(arm)
+        wrong = np.median([o.wrong for o in arm.outcomes if o.solved])
+        tested = arm.outcomes[0].tested
+        lines[-1] += f", wrong {wrong:,.0f} of {tested:,}"
         lines += [
-            f"  {arm.arm}: rate {arm.lr:g}, {first.parameters:,} parameters",
-            f"    solved {arm.solved} of {len(arm.outcomes)}; mean {_number(mean_of_solved(arm))}; "
-            f"median {_number(took.value)} [{_number(took.low)}, {_number(took.high)}]; "
-            f"wrong {_number(wrong)} of {first.tested:,}",
-            f"    verdict: {learned(arm)}{told}",
+            f"  mean {mean_of_solved(arm):,.0f}, median {_number(took.value)} "
+            f"[{_number(took.low)}, {_number(took.high)}]",
+            f"  {learned(arm)}, {cost(arm, sequences)} sequences",
         ]
-    lines += [
-        f"  {minutes:.1f} minutes of one core; run again: lstm-lesson experiments",
-        f"    run repeat_1997 --only task={task}",
-    ]
-    return "\n".join(lines)
+    return "\n".join([*lines, f"({minutes:.1f} minutes of one core)"])
 
 
 def _number(value: float) -> str:
