@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from lstm_lesson.figures.look import COLOURS, readable
+from lstm_lesson.figures.look import SERIES, readable
 
 
 def fans(
@@ -25,10 +25,10 @@ def fans(
     for origin, (low, middle, high) in zip(origins, ahead, strict=True):
         t = time[origin : origin + len(middle) + 1]
         low, middle, high = (np.append(value[origin], part) for part in (low, middle, high))
-        ax.fill_between(t, low, high, color=COLOURS["h"], alpha=0.35, linewidth=0)
-        ax.plot(t, middle, color=COLOURS["i"])
+        ax.fill_between(t, low, high, color=SERIES["indigo"], alpha=0.25, linewidth=0)
+        ax.plot(t, middle, color=SERIES["indigo"])
     ax.plot(time, value, "o", color="#333333", markersize=2.5)
-    ax.plot(time[origins], value[origins], "o", color=COLOURS["i"], markersize=6)
+    ax.plot(time[origins], value[origins], "o", color=SERIES["indigo"], markersize=6)
     return ax
 
 
@@ -39,7 +39,7 @@ def rolling_origins(ax: Axes, first: float, origins: Sequence[float], K: float) 
     """
     for row, origin in enumerate(origins):
         ax.barh(row, origin - first, left=first, height=0.6, color="#BBBBBB")
-        ax.barh(row, K, left=origin, height=0.6, color=COLOURS["f"])
+        ax.barh(row, K, left=origin, height=0.6, color=SERIES["indigo"])
     ax.set_ylim(len(origins) - 0.5, -0.5)
     ax.set_yticks([])
     return ax
