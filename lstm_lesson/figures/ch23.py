@@ -1,4 +1,4 @@
-"""Chapter 23: pairs of runs, what many of them say, and who did which run when."""
+"""Chapter 23: pairs of runs, what many of them say, who did which run when, what is lost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
-from lstm_lesson.figures.look import COLOURS, readable
+from lstm_lesson.figures.look import COLOURS, INKS, readable
 
 WORDS = {1: COLOURS["i"], 0: "#D0D0D0", -1: COLOURS["f"]}  # first is less, nothing, more
 
@@ -49,10 +49,11 @@ def words(axes: Sequence[Axes], said: Mapping[int, np.ndarray], names: Sequence[
         share = np.array([np.mean(repeats[:, 0] == word) for repeats in said.values()])
         axes[0].bar(x, share, 0.75, below, color=colour)
         below += share
-    for place, name in zip(((x[-1], 0.06), (0, 0.94)), names, strict=True):
-        side, va = ("right", "bottom") if place[0] else ("left", "top")
-        at = (place[0] + (0.34 if place[0] else -0.34), place[1])
-        axes[0].annotate(name, at, ha=side, va=va, **readable("#222222"))
+    for name, height, colour in zip(names, (0.5, 0.97), (WORDS[1], "#555555"), strict=True):
+        at = (x[-1] + 0.45, height)  # beside the last bar
+        axes[0].annotate(
+            name, at, va="center", annotation_clip=False, color=INKS.get(colour, colour)
+        )
     spread = np.array([np.quantile(r[:, 1], (0.025, 0.5, 0.975)) for r in said.values()])
     axes[1].vlines(x, spread[:, 0], spread[:, 2], color=COLOURS["i"], linewidth=5, alpha=0.4)
     axes[1].plot(x, spread[:, 1], "o", color=COLOURS["i"])
@@ -94,3 +95,41 @@ def overhead(ax: Axes, lengths: np.ndarray, took: np.ndarray) -> Axes:
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(StrMethodFormatter("{x:g}"))
     return ax
+
+
+def what_counts(
+    axes: Sequence[Axes], power: Mapping[int, float], plans: Mapping[str, float], kept: float
+) -> Sequence[Axes]:
+    """Draw how often runs find a difference, and what failures cost if nothing is written down.
+
+    Parameters
+    ----------
+    axes : two, one above the other; the horizontal ones become logarithmic.
+    power : number of runs a side to the share of teams that are told the truth.
+    plans : name of a plan to its failures, on average, in the time that it takes undisturbed.
+    kept : what part of all runs one failure costs if each finished run is kept.
+    """
+    runs, shares = list(power), list(power.values())
+    axes[0].plot(runs, shares, "o-", color=WORDS[1])
+    axes[0].set(xscale="log", ylim=(-0.04, 1), xlabel="runs of each arm", ylabel="share of teams")
+    axes[0].set_xticks(runs, map(str, runs))
+    axes[0].minorticks_off()
+    failures = np.geomspace(min(plans.values()) / 2, 2 * max(plans.values()), 100)
+    lost, inks = {"all is lost": np.expm1(failures) / failures}, (WORDS[-1], WORDS[1])
+    lost["rows are kept"] = 1 + kept * failures
+    for (name, factor), colour in zip(lost.items(), inks, strict=True):
+        axes[1].plot(failures, factor, color=colour)
+        at = (failures[-1], factor[-1])
+        place = {"xytext": (-8, 0) if factor[-1] > 2 else (0, -10), "textcoords": "offset points"}
+        axes[1].annotate(name, at, ha="right", va="center", **place, **readable(colour))
+    for name, count in plans.items():
+        factor = np.expm1(count) / count
+        axes[1].plot(count, factor, "o", color=WORDS[-1])
+        place = {"xytext": (-7, 3) if factor > 2 else (-4, 9), "textcoords": "offset points"}
+        side = "right" if factor > 2 else "left"
+        axes[1].annotate(f"{name}: {factor:,.3g}", (count, factor), ha=side, **place)
+    axes[1].set(xscale="log", yscale="log", ylim=(0.12, None), ylabel="times as long")
+    axes[1].set_xlabel("failures while it runs, on average")
+    for axis in (axes[1].xaxis, axes[1].yaxis):
+        axis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+    return axes

@@ -48,3 +48,15 @@ def test_overhead_draws_both_on_logarithmic_axes(ax, written):
     np.testing.assert_array_equal(line.get_xydata(), [[1, 3], [10, 12]])
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
     assert written(ax) >= {"the work alone", "on the cluster"}
+
+
+def test_what_counts_draws_power_and_the_cost_of_failures(axes, written):
+    power, plans = {3: 0.0, 30: 0.8}, {"small": 0.01, "large": 7.0}
+    assert ch23.what_counts(axes, power, plans, 1e-5) is axes
+    np.testing.assert_allclose(axes[0].lines[0].get_xydata(), [[3, 0], [30, 0.8]])
+    lost, kept, *dots = axes[1].lines
+    x = lost.get_xdata()
+    np.testing.assert_allclose(lost.get_ydata(), (np.exp(x) - 1) / x)
+    np.testing.assert_allclose(kept.get_ydata(), 1 + 1e-5 * x)
+    assert [dot.get_xdata()[0] for dot in dots] == [0.01, 7.0]
+    assert written(axes[1]) == {"all is lost", "rows are kept", "small: 1.01", "large: 157"}
