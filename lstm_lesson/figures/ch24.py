@@ -23,28 +23,47 @@ def ink(name: str) -> str:
 def scores(
     axes: Sequence[Axes], panels: Mapping[str, tuple[Mapping[str, np.ndarray], float]]
 ) -> Sequence[Axes]:
-    """Draw the scores of the same models on several tasks, a dot a run; return the axes.
+    """Draw the scores of models on several tasks, a dot a run, a row a model; return the axes.
 
     Parameters
     ----------
-    axes : as many as there are panels, in a row that shares its vertical axis.
+    axes : as many as there are panels, one above the other.
     panels : title to the scores by the name of a model, (seeds,) each, and the score of a trivial
-        predictor, a dotted line. A model that is missing in one of them has a dash there.
+        predictor, a dotted line.
     """
-    names = list(dict.fromkeys(name for shown, _ in panels.values() for name in shown))
     for ax, (title, (shown, level)) in zip(axes, panels.items(), strict=True):
         ax.axvline(level, color="#333333", linestyle=":", linewidth=1)
-        for row, name in enumerate(names):
-            if name in shown:
-                row_of_dots(ax, row, shown[name], color=ink(name), bar=ink(name))
-            else:
-                ax.annotate(
-                    "not run", (0.5, row), ha="center", va="center", size=8, color="#777777"
-                )
-        ax.set(xlim=(-0.06, 1.06), ylim=(len(names) - 0.4, -0.6))
-        ax.set_title(title, fontsize=9.5)
-    axes[0].set_yticks(range(len(names)), names)
+        for row, (name, values) in enumerate(shown.items()):
+            row_of_dots(ax, row, values, color=ink(name), bar=ink(name))
+        ax.set(title=title, xlim=(-0.03, 1.03), ylim=(len(shown) - 0.4, -0.6))
+        ax.set_yticks(range(len(shown)), shown)
     return axes
+
+
+def who_solves(ax: Axes, tasks: Mapping[str, Mapping[str, tuple[int, int]]]) -> Axes:
+    """Draw for each task how many runs of each model solve it; return the axes.
+
+    Parameters
+    ----------
+    ax : axes to draw in.
+    tasks : title to the name of a model to how many runs solved it and how many there are.
+    """
+    row, ticks = 0.0, {}
+    for title, models in tasks.items():
+        ax.annotate(title, (0.01, row), va="center", fontweight="bold")
+        for name, (solved, runs) in models.items():
+            row += 1
+            share = solved / runs
+            ax.barh(row, share, height=0.62, color=ink(name))
+            place = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
+            ax.annotate(f"{solved} of {runs}", (share, row), annotation_clip=False, **place)
+            ticks[row] = name
+        row += 1.5
+    ax.set_yticks(list(ticks), ticks.values())
+    ax.set(xlim=(0, 1), ylim=(row - 0.9, -0.8), xlabel="share of runs that solve the task")
+    ax.tick_params(axis="y", length=0)
+    ax.grid(False, axis="y")
+    return ax
 
 
 def attention_map(ax: Axes, weights: np.ndarray, pairs: int, shown: np.ndarray) -> Axes:

@@ -1,20 +1,31 @@
 """The figures of chapter 24 show what they are given."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 
 from lstm_lesson.figures import COLOURS, ch24
 
 
-def test_scores_have_a_dot_for_every_run_and_say_what_was_not_run(axes):
+def test_scores_have_a_dot_for_every_run_and_a_row_for_every_model():
+    axes = plt.subplots(2, 1)[1]  # each with rows of its own
     left, right = {"LSTM": np.array([0.2, 0.4])}, {"Transformer": np.array([1.0, 0.9])}
     assert ch24.scores(axes, {"one": (left, 0.25), "two": (right, 0.5)}) is axes
-    for ax, row, values, level in ((axes[0], 0, left, 0.25), (axes[1], 1, right, 0.5)):
+    for ax, (name, values), level in zip(
+        axes, [*left.items(), *right.items()], (0.25, 0.5), strict=True
+    ):
         line, dots, _ = ax.lines
         assert line.get_xdata()[0] == level
-        np.testing.assert_array_equal(dots.get_xdata(), next(iter(values.values())))
-        assert set(dots.get_ydata()) == {row}
-        assert [text.get_text() for text in ax.texts] == ["not run"]
-    assert [t.get_text() for t in axes[0].get_yticklabels()] == ["LSTM", "Transformer"]
+        np.testing.assert_array_equal(dots.get_xdata(), values)
+        assert set(dots.get_ydata()) == {0}
+        assert [label.get_text() for label in ax.get_yticklabels()] == [name]
+
+
+def test_who_solves_has_a_bar_for_each_model_below_the_title_of_its_task(ax, written):
+    tasks = {"find": {"LSTM": (0, 20), "Transformer": (20, 20)}, "keep": {"LSTM": (5, 20)}}
+    assert ch24.who_solves(ax, tasks) is ax
+    assert [bar.get_width() for bar in ax.patches] == [0, 1, 0.25]
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["LSTM", "Transformer", "LSTM"]
+    assert written(ax) == {"find", "keep", "0 of 20", "20 of 20", "5 of 20"}
 
 
 def test_models_of_a_family_share_a_colour():
