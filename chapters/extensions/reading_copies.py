@@ -12,13 +12,16 @@ import base64
 import json
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
+import lstm_lesson
 from docutils import nodes
 from lstm_lesson import __version__
 from sphinx.addnodes import pending_xref
 from sphinx.environment import BuildEnvironment
 
+PACKAGE = Path(lstm_lesson.__file__).parent
 WHEEL = f"lstm_lesson-{__version__}-py3-none-any.whl"
 ROLE = re.compile(r"\{([\w:+-]+)\}`([^`]+)`")
 TARGET = re.compile(r"(.*?)\s*<([^<>]+)>", re.S)
@@ -201,16 +204,39 @@ def glued(notebook: dict) -> dict[str, str]:
 
 
 def imported(notebook: dict) -> list[str]:
-    """Return the packages that the code of a notebook imports, those of Python left out."""
-    names = set()
-    for cell in notebook["cells"]:
-        if cell["cell_type"] == "code":
-            for node in ast.walk(ast.parse("".join(cell["source"]))):
-                if isinstance(node, ast.Import):
-                    names |= {alias.name.split(".")[0] for alias in node.names}
-                elif isinstance(node, ast.ImportFrom):
-                    names.add(node.module.split(".")[0])
-    return sorted(names - sys.stdlib_module_names)
+    """Return the packages that the code of a notebook needs, those of Python left out.
+
+    They are those it imports, and those that the modules of ours that it imports do in their turn.
+    """
+    todo = [
+        name
+        for cell in notebook["cells"]
+        if cell["cell_type"] == "code"
+        for name in names(ast.walk(ast.parse("".join(cell["source"]))))
+    ]
+    seen, packages = set(), set()
+    while todo:
+        name = todo.pop()
+        packages.add(name.split(".")[0])
+        if name not in seen and name.split(".")[0] == lstm_lesson.__name__:
+            seen.add(name)
+            todo += [name.rpartition(".")[0]] if "." in name else []
+            path = PACKAGE.parent / name.replace(".", "/")
+            path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+            if path.exists():  # a module, and no name in one
+                todo += names(ast.parse(path.read_text(encoding="utf-8")).body)
+    return sorted(packages - sys.stdlib_module_names)
+
+
+def names(statements: Iterable[ast.AST]) -> list[str]:
+    """Return the modules that some statements import, and what they import from one."""
+    found = []
+    for node in statements:
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return found
 
 
 def copy(notebook: dict, page: Page) -> dict:

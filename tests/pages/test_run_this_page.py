@@ -119,15 +119,23 @@ def test_a_downloaded_notebook_runs_on_the_wheel_alone(tmp_path, installed, monk
 
 
 @pytest.mark.slow
-def test_a_downloaded_notebook_says_what_it_lacks(tmp_path, installed, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "lacks"),
+    [
+        ("09_match_pytorch.ipynb", "torch"),
+        ("03_open_the_gates.ipynb", "anywidget"),  # for a module of ours, not for the notebook
+        ("16_remove_one_piece.ipynb", "tqdm"),
+    ],
+)
+def test_a_downloaded_notebook_says_what_it_lacks(tmp_path, installed, monkeypatch, name, lacks):
     (tmp_path / "empty").mkdir()
     blocked = tmp_path / "blocked"
     blocked.mkdir()
-    # As if PyTorch weren't there: found, in this environment, by whoever looks for it.
+    # As if that package weren't there: found, in this environment, by whoever looks for it.
     (blocked / "sitecustomize.py").write_text(
         "import importlib.util as u\nfind = u.find_spec\n"
-        "u.find_spec = lambda name, *more: None if name == 'torch' else find(name, *more)\n"
+        f"u.find_spec = lambda name, *more: None if name == {lacks!r} else find(name, *more)\n"
     )
     with pytest.raises(CellExecutionError) as error:
-        run(tmp_path / "empty", "09_match_pytorch.ipynb", monkeypatch, f"{blocked}:{installed}")
-    assert "this notebook needs torch; the cell above says how to get it" in str(error.value)
+        run(tmp_path / "empty", name, monkeypatch, f"{blocked}:{installed}")
+    assert f"this notebook needs {lacks}; the cell above says how to get it" in str(error.value)
