@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import matplotlib
 import matplotlib.pyplot as plt
 import nbclient
 import nbformat
@@ -90,6 +91,14 @@ def test_no_two_pictures_of_the_book_pass_for_each_other():
 
 # ---- A notebook ----
 
+
+def test_pictures_are_compared_under_the_matplotlib_of_constraints_txt_alone():
+    pinned = re.search(r"^matplotlib==(\S+)$", pictures.CONSTRAINTS.read_text(), re.M)[1]
+    assert pictures.drawn_alike(pinned)
+    assert not pictures.drawn_alike("3.10.8")
+    assert not pictures.drawn_alike(pinned[:-1])
+
+
 SHOW = """\
 import base64, io
 from IPython.display import display
@@ -120,6 +129,8 @@ def said(tmp_path_factory):
     """What `pytest --nbval` says of each cell of a notebook that has them all."""
     folder = tmp_path_factory.mktemp("chapters")
     shutil.copy(PLUGIN, folder)
+    version = f"matplotlib=={matplotlib.__version__}\n"
+    (folder.parent / pictures.CONSTRAINTS.name).write_text(version, encoding="utf-8")
     ran, _, tags, _ = zip(*CELLS.values(), strict=True)
     notebook = v4.new_notebook(
         cells=[v4.new_code_cell(source) for source in [SHOW, *(cell[1] for cell in CELLS.values())]]
