@@ -132,7 +132,9 @@ ONE_THREAD := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} OPENBLAS_NUM_THREADS=$${OPE
 
 test: $(INSTALLED) $(BUILT) $(PACKED)
 	@echo "Testing: the package, each notebook against its outputs, the built pages"
-	@$(ONE_THREAD) $(BIN)/python -m pytest --nbval -n $(JOBS) --dist loadfile
+	@# In the order of tests/conftest.py: by itself xdist puts files of few tests last, however long.
+	@$(ONE_THREAD) $(BIN)/python -m pytest --nbval -n $(JOBS) --dist loadfile \
+	  --no-loadscope-reorder
 
 quick: $(INSTALLED)
 	@$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow" -n $(JOBS) tests

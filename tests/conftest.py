@@ -28,7 +28,14 @@ def either_loop(request, monkeypatch):
 
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(items):
-    """What opens a browser or reads a built page is slow, and needs no mark of its own."""
+    """What opens a browser or reads a built page is slow, and needs no mark of its own.
+
+    Files with such tests come first, and then notebooks: side by side with others, a long file that
+    starts last is waited for.
+    """
+    slow = set()
     for item in items:
         if {"chromium", "page"}.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("slow")
+            slow.add(item.path)
+    items.sort(key=lambda item: (item.path not in slow, item.path.suffix != ".ipynb"))
