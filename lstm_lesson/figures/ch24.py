@@ -9,15 +9,15 @@ from matplotlib.axes import Axes
 
 from lstm_lesson.figures import lines
 from lstm_lesson.figures.dots import row_of_dots
-from lstm_lesson.figures.look import COLOURS, INKS
+from lstm_lesson.figures.look import INKS, SERIES
 
-INK = {"LSTM": "#000000", "sLSTM": COLOURS["c"], "mLSTM": COLOURS["c"], "Transformer": COLOURS["i"],
-       "state space": COLOURS["o"]}  # fmt: skip
+INK = {"LSTM": SERIES["black"], "sLSTM": SERIES["wine"], "mLSTM": SERIES["wine"],
+       "Transformer": SERIES["indigo"], "relational memory": "#777777"}  # fmt: skip
 
 
 def ink(name: str) -> str:
     """Return the colour of a model: those of a family share one."""
-    return INK.get(name.removesuffix(" in blocks"), COLOURS["g"])
+    return INK.get(name.removesuffix(" in blocks"), SERIES["olive"])  # linear recurrences
 
 
 def scores(
@@ -78,7 +78,7 @@ def attention_map(ax: Axes, weights: np.ndarray, pairs: int, shown: np.ndarray) 
     """
     T = len(weights)
     image = ax.imshow(weights, cmap="Blues", vmin=0, vmax=1)
-    ax.plot(shown, np.arange(pairs, T), "o", mfc="none", mec=COLOURS["f"], ms=7, mew=1.2)
+    ax.plot(shown, np.arange(pairs, T), "o", mfc="none", mec=SERIES["olive"], ms=7, mew=1.2)
     ax.axhline(pairs - 0.5, color="#777777", linewidth=0.8)
     ticks = np.arange(3, T, 4)
     ax.set(xlabel="looked at: step", ylabel="step", xticks=ticks, yticks=ticks)
@@ -101,15 +101,15 @@ def over_lengths(ax: Axes, lengths: Sequence[int], shares: Mapping[str, np.ndarr
 
 def times(ax: Axes, lengths: Sequence[int], milliseconds: Mapping[str, Sequence[float]]) -> Axes:
     """Draw milliseconds against the length of the sequences, both logarithmic; return the axes."""
-    colours = dict(zip(milliseconds, "figo", strict=False))
+    colours = dict(zip(milliseconds, (*SERIES.values(), "#777777"), strict=False))
     lowest = 0.0
     for name, values in sorted(milliseconds.items(), key=lambda item: item[1][-1]):
-        colour = COLOURS[colours[name]]
+        colour = colours[name]
         ax.plot(lengths, values, "o-", color=colour)
         lowest = max(values[-1], 1.6 * lowest)  # so that no label stands on another
         ax.annotate(
             name, (lengths[-1], lowest), (6, 0), textcoords="offset points", va="center",
-            annotation_clip=False, color=INKS[colour],
+            annotation_clip=False, color=INKS.get(colour, colour),
         )  # fmt: skip
     ax.set(xscale="log", yscale="log", xlabel="steps", ylabel="milliseconds")
     ax.set_xticks(lengths, map(str, lengths))
@@ -130,7 +130,7 @@ def choices(
     """
     for row, entries in enumerate(cells):
         for column, (text, good) in enumerate(entries):
-            colour = "#EEEEEE" if good is None else (COLOURS["h"] if good > 0.5 else "#F6D5C4")
+            colour = "#EEEEEE" if good is None else ("#B9C7D9" if good > 0.5 else "#F6D5C4")
             box = {"facecolor": colour, "alpha": 0.55, "edgecolor": "white", "linewidth": 2}
             ax.add_patch(_rectangle(column, row, box))
             ax.annotate(text, (column, row), ha="center", va="center", size=8.5, color="#000000")

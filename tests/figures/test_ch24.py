@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from lstm_lesson.figures import COLOURS, ch24
+from lstm_lesson.figures import SERIES, ch24
 
 
 def test_scores_have_a_dot_for_every_run_and_a_row_for_every_model():
@@ -30,7 +30,7 @@ def test_who_solves_has_a_bar_for_each_model_below_the_title_of_its_task(ax, wri
 
 def test_models_of_a_family_share_a_colour():
     assert ch24.ink("LSTM in blocks") == ch24.ink("LSTM")
-    assert ch24.ink("minGRU") == ch24.ink("minGRU, signed") == COLOURS["g"]
+    assert ch24.ink("minGRU") == ch24.ink("minGRU, signed") == SERIES["olive"]
     assert ch24.ink("sLSTM") == ch24.ink("mLSTM")
 
 
