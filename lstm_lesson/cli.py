@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+from errno import ENOSPC
 
 import numpy as np
 
@@ -63,26 +64,21 @@ def main(argv: list[str] | None = None) -> int:
         _flush()
         return 2
     except (ImportError, OSError, ValueError) as error:  # no PyTorch, a full disk, a wrong argument
+        _flush()
         what = str(error)
         if isinstance(error, OSError) and error.strerror:
-            place = error.filename if _flush() else "standard output"
+            # Whoever writes a file names it, so that what has no name is what is printed.
+            place = error.filename or ("standard output" if error.errno == ENOSPC else None)
             what = f"{place}: {error.strerror}" if place else error.strerror
-        else:
-            _flush()
         parser.error(" ".join(what.split()))
 
 
-def _flush() -> bool:
-    """Print what waits, or drop it: at the end of the process it would be tried and fail again.
-
-    Return whether it could be printed.
-    """
+def _flush() -> None:
+    """Print what waits, or drop it: at the end of the process it would be tried and fail again."""
     try:
         sys.stdout.flush()
-        return True
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return False
 
 
 class _Parser(argparse.ArgumentParser):
