@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -128,6 +129,9 @@ def test_actions_are_pinned_by_commit_and_run_what_make_has():
     assert [
         line for line in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v[\d.]+", line)
     ] == []
+    # A job that hangs is ended, and not by the host's six hours.
+    jobs = [job for text in texts for job in yaml.safe_load(text)["jobs"].values()]
+    assert all(job["timeout-minutes"] <= 60 for job in jobs)
     run = {name for text in texts for name in re.findall(r"(?:make |target: )([a-z-]+)", text)}
     assert run <= targets
     assert read(".pre-commit-config.yaml").count("entry: make lint") == 1
