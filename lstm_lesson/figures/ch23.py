@@ -8,13 +8,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
-from lstm_lesson.figures.look import COLOURS, INKS, readable
+from lstm_lesson.figures.look import INKS, SERIES, readable
 
-WORDS = {1: COLOURS["i"], 0: "#D0D0D0", -1: COLOURS["f"]}  # first is less, nothing, more
+WORDS = {1: SERIES["indigo"], 0: "#D0D0D0", -1: SERIES["wine"]}  # first is less, nothing, more
 
 
 def pairs(ax: Axes, a: Sequence[float], b: Sequence[float], names: Sequence[str]) -> Axes:
-    """Draw a line for each pair of runs, blue if the first is less, grey if both are equal.
+    """Draw a line for each pair of runs, indigo if the first is less, grey if both are equal.
 
     Parameters
     ----------
@@ -55,8 +55,8 @@ def words(axes: Sequence[Axes], said: Mapping[int, np.ndarray], names: Sequence[
             name, at, va="center", annotation_clip=False, color=INKS.get(colour, colour)
         )
     spread = np.array([np.quantile(r[:, 1], (0.025, 0.5, 0.975)) for r in said.values()])
-    axes[1].vlines(x, spread[:, 0], spread[:, 2], color=COLOURS["i"], linewidth=5, alpha=0.4)
-    axes[1].plot(x, spread[:, 1], "o", color=COLOURS["i"])
+    axes[1].vlines(x, spread[:, 0], spread[:, 2], color=SERIES["indigo"], linewidth=5, alpha=0.4)
+    axes[1].plot(x, spread[:, 1], "o", color=SERIES["indigo"])
     axes[1].axhline(0.5, color="#888888", linestyle="--", linewidth=1.2)
     for ax in axes:
         ax.set_xticks(x, said)
@@ -76,7 +76,7 @@ def timeline(ax: Axes, work: Mapping[str, np.ndarray], killed: tuple[str, float]
     for row, (name, spans) in enumerate(work.items()):
         ax.broken_barh(
             [(start, end - start) for start, end in spans], (row - 0.35, 0.7),
-            color=COLOURS["f"] if name == killed[0] else COLOURS["i"], edgecolor="white", lw=0.8,
+            color=WORDS[-1] if name == killed[0] else WORDS[1], edgecolor="white", lw=0.8,
         )  # fmt: skip
     ax.plot(killed[1], list(work).index(killed[0]), "X", color="#222222", markersize=9)
     ax.set_yticks(range(len(work)), work)
@@ -88,9 +88,9 @@ def overhead(ax: Axes, lengths: np.ndarray, took: np.ndarray) -> Axes:
     """Draw how long a task takes on a cluster against how long its work takes, both in ms."""
     ends = np.array([lengths.min() / 2, lengths.max() * 1.5])
     ax.plot(ends, ends, color="#888888", linestyle="--", linewidth=1.2)
-    ax.plot(lengths, took, "o-", color=COLOURS["i"])
+    ax.plot(lengths, took, "o-", color=SERIES["indigo"])
     ax.annotate("the work alone", (lengths[1], lengths[1] * 0.8), va="top", **readable("#555555"))
-    ax.annotate("on the cluster", (lengths[0], took[0] * 1.8), **readable(COLOURS["i"]))
+    ax.annotate("on the cluster", (lengths[0], took[0] * 1.8), **readable(SERIES["indigo"]))
     ax.set(xscale="log", yscale="log", xlabel="work in a task (ms)", ylabel="time for a task (ms)")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(StrMethodFormatter("{x:g}"))
