@@ -16,10 +16,24 @@ def test_code_wraps_on_a_phone(look, viewport):
     unfold(tab)
     wider = tab.evaluate(
         """() => [...document.querySelectorAll("article .highlight pre, article .cell pre")]
+            .filter(e => !e.closest(".cell_output"))
             .filter(e => e.clientWidth && e.scrollWidth > e.clientWidth + 1)
             .map(e => e.textContent.slice(0, 80))"""
     )
     assert wider == []
+
+
+def test_a_printed_table_keeps_its_columns_on_a_phone(visit):
+    tab, _ = visit("chapters/05_send_gradients_back.html", viewport=PHONE)
+    table = tab.locator(".cell_output pre", has_text="gradient of   shape").first
+    table.scroll_into_view_if_needed()
+    wide, room, tall, line = table.evaluate(
+        """e => [e.scrollWidth, e.clientWidth, e.clientHeight,
+            parseFloat(getComputedStyle(e).lineHeight)]"""
+    )
+    lines = table.inner_text().strip().count("\n") + 1
+    assert wide > room and tall < (lines + 3) * line
+    assert tab.evaluate("() => document.documentElement.scrollWidth") <= PHONE["width"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
