@@ -36,13 +36,17 @@ def need_book():
 
 
 def unfold(tab):
-    """Open the dropdowns and solutions of a page, and lay all of it out, to look at all of it."""
+    """Open the dropdowns and solutions of a page, and lay all of it out, to look at all of it.
+
+    A box that scrolls has its place in the order of tabs only then (`wide_boxes.js`).
+    """
     tab.add_style_tag(content="section { content-visibility: visible !important }")
     tab.evaluate(
         """() => {
             for (const box of document.querySelectorAll(".toggle-hidden"))
                 box.classList.remove("toggle-hidden");
             for (const box of document.querySelectorAll("details")) box.open = true;
+            return new Promise(seen => requestAnimationFrame(() => setTimeout(seen)));
         }"""
     )
 

@@ -45,8 +45,6 @@ def violations(tab) -> list:
     """What axe finds, each as its rule, the elements and what to do about them."""
     tab.evaluate(axe.AXE_SCRIPT)
     unfold(tab)
-    # A box that scrolls gets its place in the order of tabs once it is laid out: wide_boxes.js.
-    tab.evaluate("() => new Promise(seen => requestAnimationFrame(() => setTimeout(seen)))")
     tab.evaluate(FEW_OF_A_KIND)
     hidden = tab.add_style_tag(content=OVERLOOKED)
     found = tab.evaluate("async options => (await axe.run(document, options)).violations", OPTIONS)

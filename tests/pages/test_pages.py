@@ -213,7 +213,6 @@ def test_pictures_keep_their_shape(look):
 def test_what_scrolls_can_be_reached_by_keyboard(look):
     tab, _ = look(viewport=PHONE, color_scheme="light")
     unfold(tab)
-    tab.evaluate("() => new Promise(seen => requestAnimationFrame(() => setTimeout(seen)))")
     unreached = tab.evaluate(
         """() => [...document.querySelectorAll("article pre, .pst-scrollable-table-container")]
             .filter(e => e.checkVisibility() && e.scrollWidth > e.clientWidth && e.tabIndex < 0)

@@ -103,9 +103,14 @@ def texts(held_out: str) -> Split:
     return SPLITS[check_choice("task", held_out, SPLITS)](bible())
 
 
+def generators(spec: SpecText) -> list[np.random.Generator]:
+    """Return where the first weights, the places that are read and dropout come from."""
+    return [np.random.default_rng(seed) for seed in np.random.SeedSequence(spec.seed).spawn(3)]
+
+
 def untrained(spec: SpecText) -> SequenceModel:
     """Return the network of a run before its first step, in float32."""
-    rng, V = np.random.default_rng(np.random.SeedSequence(spec.seed).spawn(2)[0]), len(ALPHABET)
+    rng, V = generators(spec)[0], len(ALPHABET)
     kind = LAYERS[check_choice("layer", spec.layer, LAYERS)]
     options = {"num_layers": spec.num_layers, "dropout": spec.dropout}
     options |= {"forget_bias": spec.forget_bias} if kind is LSTM else {}
@@ -125,20 +130,19 @@ def bits(model: SequenceModel, text: str) -> np.ndarray:
 
 def train(spec: SpecText) -> tuple[SequenceModel, bool, list[float]]:
     """Return the trained network, whether all was finite, and the validation losses on the way."""
-    text, model = texts(spec.task), untrained(spec)
+    text, model, (_, places, dropout) = texts(spec.task), untrained(spec), generators(spec)
     read, vectors = encode(text.train), np.eye(len(ALPHABET), dtype=np.float32)
     if not 0 < spec.share <= 1:
         raise ValueError(f"share: expected above 0 and at most 1, got {spec.share}")
     source = Stream(
         read[: int(spec.share * len(read))],
         lambda piece: Batch(vectors[piece[:-1]], piece[1:]),  # (T, N, V) and (T, N)
-        batch_size=BATCH, length=spec.T,
-        rng=np.random.default_rng(np.random.SeedSequence(spec.seed).spawn(2)[1]),
+        batch_size=BATCH, length=spec.T, rng=places,
     )  # fmt: skip
     run = Run(
         model, source, optimiser=Adam(spec.lr), steps=spec.steps, clip=CLIP, may_diverge=True,
-        rng=np.random.default_rng(np.random.SeedSequence(spec.seed).spawn(3)[2]),  # for dropout
-        schedule=CosineSchedule(spec.lr, spec.steps), validate_every=-(-spec.steps // CHECKS),
+        rng=dropout, schedule=CosineSchedule(spec.lr, spec.steps),
+        validate_every=-(-spec.steps // CHECKS),
         validation=lambda model: float(bits(model, text.validation[:READ]).mean()),
     )  # fmt: skip
     with np.errstate(all="ignore"):
