@@ -19,7 +19,7 @@ from lstm_lesson.experiments.second_edition import SECOND_EDITION, settings
 from lstm_lesson.experiments.sweep import Experiment
 from lstm_lesson.experiments.watch_the_gates import WATCH_THE_GATES
 from lstm_lesson.experiments.write_text.baselines import WRITE_TEXT_BASELINES
-from lstm_lesson.experiments.write_text.specs import WRITE_TEXT, WRITE_TEXT_SIZES
+from lstm_lesson.experiments.write_text.specs import NEVER_ANEW, WRITE_TEXT, WRITE_TEXT_SIZES
 
 SEEDS = range(10)
 TrainingRuns = functools.partial(Experiment, run=run, outcome=Outcome)
@@ -108,6 +108,7 @@ EXPERIMENTS = {
         *AFTER_THE_LSTM,
         WRITE_TEXT,
         WRITE_TEXT_SIZES,
+        NEVER_ANEW,
         WRITE_TEXT_BASELINES,
         CLASSIFY,
         FORECAST,

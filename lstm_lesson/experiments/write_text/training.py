@@ -1,7 +1,8 @@
 """One run of chapter 19: a network learns to predict a text, and where its bits go.
 
 A run reads the King James Bible by truncated backpropagation through time: 32 places of the text
-side by side, a piece of each at a step, the state carried from one piece to the next.
+side by side, a piece of each at a step, the state carried from one piece to the next. Now and then
+a place moves and starts from zeros, as the test does; without that, many networks never learn to.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class SpecText(NamedTuple):
     dropout: float  # between layers
     forget_bias: float  # initial bias of an LSTM's forget gate; others have none
     share: float  # of the training text, from its beginning, that is used
+    restart: float  # share of the places that move and start from zeros, at each step
     lr: float  # of Adam at the start; falls to zero along half a cosine
     T: int  # characters of a piece
     steps: int
@@ -137,7 +139,7 @@ def train(spec: SpecText) -> tuple[SequenceModel, bool, list[float]]:
     source = Stream(
         read[: int(spec.share * len(read))],
         lambda piece: Batch(vectors[piece[:-1]], piece[1:]),  # (T, N, V) and (T, N)
-        batch_size=BATCH, length=spec.T, rng=places,
+        batch_size=BATCH, length=spec.T, restart=spec.restart, rng=places,
     )  # fmt: skip
     run = Run(
         model, source, optimiser=Adam(spec.lr), steps=spec.steps, clip=CLIP, may_diverge=True,
