@@ -97,6 +97,11 @@ def overhead(ax: Axes, lengths: np.ndarray, took: np.ndarray) -> Axes:
     return ax
 
 
+def restarted(failures: np.ndarray) -> np.ndarray:
+    """Return (e^n - 1) / n: how many times as long work takes that each of n failures undoes."""
+    return np.expm1(failures) / failures
+
+
 def what_counts(
     axes: Sequence[Axes], power: Mapping[int, float], plans: Mapping[str, float], kept: float
 ) -> Sequence[Axes]:
@@ -115,15 +120,14 @@ def what_counts(
     axes[0].set_xticks(runs, map(str, runs))
     axes[0].minorticks_off()
     failures = np.geomspace(min(plans.values()) / 2, 2 * max(plans.values()), 100)
-    lost, inks = {"all is lost": np.expm1(failures) / failures}, (WORDS[-1], WORDS[1])
-    lost["rows are kept"] = 1 + kept * failures
-    for (name, factor), colour in zip(lost.items(), inks, strict=True):
+    lost = {"all is lost": restarted(failures), "rows are kept": 1 + kept * failures}
+    for (name, factor), colour in zip(lost.items(), (WORDS[-1], WORDS[1]), strict=True):
         axes[1].plot(failures, factor, color=colour)
         at = (failures[-1], factor[-1])
         place = {"xytext": (-8, 0) if factor[-1] > 2 else (0, -10), "textcoords": "offset points"}
         axes[1].annotate(name, at, ha="right", va="center", **place, **readable(colour))
     for name, count in plans.items():
-        factor = np.expm1(count) / count
+        factor = restarted(count)
         axes[1].plot(count, factor, "o", color=WORDS[-1])
         place = {"xytext": (-7, 3) if factor > 2 else (-4, 9), "textcoords": "offset points"}
         side = "right" if factor > 2 else "left"
