@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from lstm_lesson.figures.lines import band
-from lstm_lesson.figures.look import COLOURS
+from lstm_lesson.figures.look import SERIES
 
 
 def beside_reference(
@@ -26,7 +26,7 @@ def beside_reference(
     """
     width, every = 15, 4  # steps; a mean over so many hardly moves in a few
     for ax, (title, losses) in zip(axes, panels.items(), strict=True):
-        for values, color in ((reference, "#888888"), (losses, COLOURS["f"])):
+        for values, color in ((reference, "#888888"), (losses, SERIES["wine"])):
             smooth = np.lib.stride_tricks.sliding_window_view(values, width, axis=1).mean(axis=2)
             steps = np.arange(0, smooth.shape[1], every)
             band(ax, steps + width // 2, smooth[:, steps], color)
@@ -41,7 +41,7 @@ def caught_or_not(
     ax: Axes, caught: np.ndarray, rows: Sequence[str], columns: Sequence[str]
 ) -> Axes:
     """Draw a grid of marks, a filled dot where `caught` (rows, columns) is true, else a ring."""
-    for there, style in ((True, {"color": "#0072B2"}), (False, {"color": "#D55E00"})):
+    for there, style in ((True, {"color": SERIES["indigo"]}), (False, {"color": SERIES["wine"]})):
         y, x = np.nonzero(caught == there)
         face = style["color"] if there else "white"
         ax.plot(x, y, "o", markersize=6, markerfacecolor=face, markeredgewidth=1.6, **style)
