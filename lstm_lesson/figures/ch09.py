@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from lstm_lesson.figures.lines import median_and_band
-from lstm_lesson.figures.look import label_end
+from lstm_lesson.figures.look import SERIES, label_end
 
 
 def differences_by_size(
@@ -25,7 +25,7 @@ def differences_by_size(
         drawn there.
     """
     rows = np.arange(len(sizes))
-    inks = {"float32": ("#333333", "#333333", -0.18), "float64": ("#0072B2", "white", 0.18)}
+    inks = {"float32": ("#333333", "#333333", -0.18), "float64": (SERIES["indigo"], "white", 0.18)}
     for ax, (title, samples) in zip(axes, panels.items(), strict=True):
         ax.axvline(1.0, color="#888888", linestyle="--", linewidth=1)
         for dtype, differences in samples.items():
@@ -60,7 +60,7 @@ def error_growth(
     styles = (
         {"color": "#999999", "linewidth": 3.5},
         {"color": "#000000", "linewidth": 1.2, "linestyle": "--"},
-        {"color": "#0072B2"},
+        {"color": SERIES["indigo"]},
     )
     for ax, (title, lines) in zip(axes, panels.items(), strict=True):
         for errors, style in zip(lines, styles, strict=True):
