@@ -46,9 +46,9 @@ def _printed(claim, word):
     Claims that differ in their last word alone may share a line that ends with a colon.
     """
     shared, _, last = claim.rstrip(".").rpartition(": ")
+    words = r"\s+".join(map(re.escape, (shared or claim).split()))
     if shared:
-        return rf"^{re.escape(shared)}:\n(?:  .*\n)*?  {re.escape(last)}: {word}\b()"
-    words = r"\s+".join(map(re.escape, claim.split()))
+        return rf"^{words}:\n(?:  .*\n)*?  {re.escape(last)}: {word}\b()"
     return rf"^{words}\s+{word}\b.*((?:\n  .*)*)"
 
 
