@@ -32,6 +32,7 @@ SECTIONS = {
     "13": "train-short-test-long",
     "14": "look-at-every-run",
     "15": "find-what-makes-a-lag-hard",
+    "19": "one-network-is-one-draw",
     "20": "now-the-lstm",
     "21": "which-differences-are-firm",
     "24": "many-runs-of-each",

@@ -36,12 +36,14 @@ def load(name: str) -> dict[tuple, dict[float, dict[int, dict]]]:
 
 
 def solved_at(row: dict, least: float) -> float:
-    """Return the sequences at the first of three looks in a row, from the scores themselves."""
+    """Return the sequences at the first of three looks in a row, from the scores themselves.
+
+    A run whose rows have no scores, such as one that reads a text, can't solve its task.
+    """
     met = [float(score) >= least for score in row.get("scores", "").split()]
-    every = int(row["steps"]) // 40 * int(row["batch_size"])
     for n in range(len(met) - 2):
         if all(met[n : n + 3]) and row["status"] == "ok":
-            return (n + 1) * every
+            return (n + 1) * (int(row["steps"]) // 40 * int(row["batch_size"]))
     return NEVER
 
 

@@ -18,7 +18,7 @@ from lstm_lesson.experiments.write_text.training import (
 from lstm_lesson.tasks.datasets import Split
 from lstm_lesson.training.language import ALPHABET, encode
 
-SPEC = SpecText("LSTM", "chapters", "LSTM", 8, 1, 0.0, 1.0, 1.0, 0.02, 20, 40, 0)
+SPEC = SpecText("LSTM", "chapters", "LSTM", 8, 1, 0.0, 1.0, 1.0, 0.05, 0.02, 20, 40, 0)
 
 
 @pytest.fixture
@@ -66,6 +66,13 @@ def test_the_split_and_the_share_of_the_text_decide_what_is_read(small):
     assert run(SPEC._replace(steps=8, share=0.01)).train != whole.train
     with pytest.raises(ValueError, match="share"):
         run(SPEC._replace(share=0.0))
+
+
+def test_how_often_a_place_starts_anew_decides_what_is_read(small):
+    often, never = (run(SPEC._replace(steps=8, restart=share)) for share in (0.5, 0.0))
+    assert often.train != never.train
+    with pytest.raises(ValueError, match="restart"):
+        run(SPEC._replace(restart=1.5))
 
 
 def test_dropout_acts_in_training_alone_and_comes_out_the_same_again(small):

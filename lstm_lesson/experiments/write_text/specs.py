@@ -44,7 +44,7 @@ _SIZES = Plan(
 )
 
 WRITE_TEXT = Experiment(
-    "second/write_text",
+    "write_text",
     "LSTM, GRU and RNN on a text of 4 MB, character by character (chapter 19)",
     tuple(_PLAN({})),
     run,
@@ -53,7 +53,7 @@ WRITE_TEXT = Experiment(
     plan=_PLAN,
 )
 NEVER_ANEW = Experiment(
-    "second/never_anew",
+    "never_anew",
     "the same with a state that is carried on from beginning to end (chapter 19)",
     tuple(_NEVER_ANEW({})),
     run,
@@ -62,7 +62,7 @@ NEVER_ANEW = Experiment(
     plan=_NEVER_ANEW,
 )
 WRITE_TEXT_SIZES = Experiment(
-    "second/write_text_sizes",
+    "write_text_sizes",
     "LSTMs of other sizes on that text, and of two layers on a fiftieth of it (chapter 19)",
     tuple(_SIZES({})),
     run,
