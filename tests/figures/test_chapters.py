@@ -15,6 +15,7 @@ from lstm_lesson.figures import (
     ch08,
     ch09,
     ch12,
+    ch16,
     ch17,
     ch19,
     ch20,
@@ -335,6 +336,23 @@ def test_a_roofline_bends_where_memory_and_arithmetic_take_as_long(ax):
     assert roof.get_xdata()[1] == 5
     assert roof.get_ydata().tolist() == [5, 100, 100]
     assert line.get_ydata().tolist() == [3, 6]
+
+
+def test_a_factor_is_grey_unless_it_is_shown_and_goes_on_in_an_arrow(ax):
+    factors = {
+        "no gate": {"adding": (np.inf, 3.0, np.inf, True), "order": (1.5, 0.5, 2.5, False)},
+        "GRU": {"adding": (0.5, 0.0, 0.8, True)},
+    }
+    assert ch16.times_the_lstms(ax, factors) is ax
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["no gate", "GRU"]
+    low, high = ch16.EDGES
+    drawn = [(*line.get_xdata(), line.get_marker(), line.get_color()) for line in ax.lines[1:-2]]
+    ink = next(iter(figures.SERIES.values()))
+    assert drawn == [
+        (3, high, "None", ink), (high, ">", ink),
+        (0.5, 2.5, "None", "#999999"), (1.5, "s", "#999999"),
+        (low, 0.8, "None", ink), (low, "<", ink), (0.5, "o", ink),
+    ]  # fmt: skip
 
 
 def test_a_task_beside_its_paper_is_a_row_and_what_took_too_long_stands_at_the_edge(ax):
