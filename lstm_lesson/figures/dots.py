@@ -83,6 +83,44 @@ def scores_by_name(ax: Axes, scores: Mapping[str, np.ndarray], level: float) -> 
     return ax
 
 
+def factors_in_rows(
+    ax: Axes, rows: Mapping[str, Mapping[str, tuple]], markers: str, ticks: Mapping[float, str],
+    *, apart: float, ncols: int,
+) -> list[tuple[float, str, str, tuple]]:  # fmt: skip
+    """Prepare axes for factors of several series, a row of them for each name.
+
+    Parameters
+    ----------
+    ax : axes to draw in; the horizontal one becomes logarithmic, with a line at 1.
+    rows : name, the first at the top, to series to what is known of it.
+    markers : one for each series, at most as many as `SERIES` has colours.
+    ticks : where on the horizontal axis to the label there.
+    apart : distance of two series of a row.
+    ncols : columns of the legend.
+
+    Returns
+    -------
+    For each series of each row its height, its marker, its colour, and what is known of it.
+    """
+    ax.axvline(1, color="#333333", linestyle=":", linewidth=1)
+    names = list(dict.fromkeys(name for row in rows.values() for name in row))
+    looks = dict(zip(names, zip(markers, SERIES.values(), strict=False), strict=False))
+    for name, (marker, ink) in looks.items():
+        ax.plot([], [], marker, color=ink, label=name)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.4, 1), ncols=ncols)
+    ax.set(xscale="log", ylim=(len(rows) - 0.5, -0.5))
+    ax.set_xticks([*ticks], ticks.values())
+    ax.set_xticks([], minor=True)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.tick_params(axis="y", length=0)
+    ax.grid(False, axis="y")
+    return [
+        (row + apart * (names.index(name) - (len(names) - 1) / 2), *looks[name], known)
+        for row, found in enumerate(rows.values())
+        for name, known in found.items()
+    ]
+
+
 def dots_and_rings(
     ax: Axes,
     rows: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]],
