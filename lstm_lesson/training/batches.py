@@ -84,7 +84,7 @@ class Stream(Source):
     batch_size : N.
     length : steps of a piece.
     restart : share of the places that move to a random one, with a state of zeros, at each step.
-        With none, a network sees zeros once, and may never learn to begin with them (chapter 19).
+        With none, a network sees zeros once, and may fail when it begins with them (chapter 19).
     rng : seed or generator, for the places.
     """
 

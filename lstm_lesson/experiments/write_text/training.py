@@ -2,7 +2,7 @@
 
 A run reads the King James Bible by truncated backpropagation through time: 32 places of the text
 side by side, a piece of each at a step, the state carried from one piece to the next. Now and then
-a place moves and starts from zeros, as the test does; without that, many networks never learn to.
+a place moves and starts from zeros, as the test does; without that, many networks fail from zeros.
 """
 
 from __future__ import annotations
