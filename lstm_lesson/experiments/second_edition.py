@@ -13,7 +13,7 @@ from lstm_lesson.experiments import lengths
 from lstm_lesson.experiments.runs import LAYERS, Spec
 from lstm_lesson.experiments.sweep import Experiment
 from lstm_lesson.experiments.trials import Trial, trial
-from lstm_lesson.experiments.tuning import FIRST, OPEN, Plan
+from lstm_lesson.experiments.tuning import FIRST, FIVE, OPEN, Plan
 from lstm_lesson.tasks.synthetic import RANGES, TASKS
 
 # What every arm is unless it says otherwise. In float32, gradients that vanish over a long lag
@@ -202,7 +202,6 @@ REMOVE_ONE_PIECE = experiment(
 _STRETCHED = {"RNN": RNN, "RNN, ReLU": RELU, "IRNN": IRNN, "GRU": GRU, "LSTM": LSTM,
               "LSTM, chrono": CHRONO}  # fmt: skip
 _LONG = ("recall", "adding", "temporal_order")
-_FIVE = (0.001, 0.003, 0.01, 0.03, 0.1)
 
 # The lags that claims are made of. That most runs solve a task can't be shown by ten of them: if
 # all do, the chance of that is 0.002 without it, and there are some thirty questions on the page.
@@ -212,7 +211,7 @@ STRETCH_THE_LAG = experiment(
     settings(_STRETCHED, [(task, T) for T in (25, 50, 100) for task in _LONG], stop=True),
     seeds=20,
     minutes=75,
-    first=_FIVE,
+    first=FIVE,
 )
 
 # And further, where no claim is made; and the copy task, which is scored by what was given back.
@@ -228,7 +227,7 @@ STRETCH_FURTHER = experiment(
     seeds=10,
     minutes=150,
     long_lag=100,
-    first=_FIVE,
+    first=FIVE,
 )
 
 SECOND_EDITION = (MARK_OR_SIGN, LONGER_THAN_TRAINED, LSTM_AGAINST_RNN, FAIR_STARTS, OFFSETS,

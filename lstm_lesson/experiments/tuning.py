@@ -20,6 +20,7 @@ from lstm_lesson.experiments.statistics import Arm
 # that stops at the first best inside never looks; so the first rates span three decades.
 RATES = (0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 FIRST = RATES[2:9]
+FIVE = RATES[3:8]  # for what is known to need neither end
 TUNING = tuple(range(100, 105))  # seeds; those reported are counted from 0
 # A setting is a `Spec` whose rate and seed are open.
 OPEN = {"lr": 0.0, "seed": -1}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lstm_lesson.experiments.classify.training import OutcomeClassify, SpecClassify, run
 from lstm_lesson.experiments.sweep import Experiment
-from lstm_lesson.experiments.tuning import OPEN, RATES, Plan
+from lstm_lesson.experiments.tuning import FIVE, OPEN, Plan
 
 STEPS = {"shifted": 500, "rows": 400, "ink": 500, "mnist_1d": 700, "pixels": 500, "permuted": 500}
 LENGTHS = {"shifted": 24, "rows": 8, "ink": 30, "mnist_1d": 40, "pixels": 64, "permuted": 64}
@@ -63,7 +63,7 @@ _VIEWS = (
 
 def _experiment(name: str, about: str, settings: tuple[SpecClassify, ...], minutes: float):
     # Five rates first, where `tuning.FIRST` has seven; beyond them the grid grows in the same way.
-    plan = Plan(settings, seeds=10, first=RATES[3:8])
+    plan = Plan(settings, seeds=10, first=FIVE)
     return Experiment(name, about, tuple(plan({})), run, OutcomeClassify, minutes, plan=plan)
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from lstm_lesson.experiments.sweep import Experiment
-from lstm_lesson.experiments.tuning import OPEN, Plan
+from lstm_lesson.experiments.tuning import FIVE, OPEN, Plan
 from lstm_lesson.experiments.write_text.training import OutcomeText, SpecText, run
 
 # Equal parameters, about 47,500 each with the head: 64, 77 and 142 units.
 _CELLS = {"LSTM": 64, "GRU": 77, "RNN": 142}
-_FIVE = (0.001, 0.003, 0.01, 0.03, 0.1)
 _FIXED = {"task": "chapters", "forget_bias": 1.0, "T": 100, "steps": 2000, **OPEN}
 
 
@@ -18,7 +17,7 @@ def _setting(arm: str, layer: str = "LSTM", hidden_size: int = 64, **more) -> Sp
 
 
 _PLAN = Plan(
-    tuple(_setting(cell, cell, size) for cell, size in _CELLS.items()), seeds=30, first=_FIVE
+    tuple(_setting(cell, cell, size) for cell, size in _CELLS.items()), seeds=30, first=FIVE
 )
 # The first rows never started anew, and at some rates most GRUs paid 12 to 19 bits a character for
 # the test text, more than for a guess: from a state of zeros, which they had seen once, they fell
@@ -44,7 +43,7 @@ _SIZES = Plan(
         _setting("little text, dropout", dropout=0.5, **_LITTLE),
     ),
     seeds=10,
-    first=_FIVE,
+    first=FIVE,
 )
 
 WRITE_TEXT = Experiment(
