@@ -35,21 +35,32 @@ def layer_norm(x: np.ndarray, gain: np.ndarray, offset: np.ndarray):
     -------
     y (..., H), and a cache for `layer_norm_back` (Ba et al. 2016, equation 4).
     """
-    centred = x - x.mean(axis=-1, keepdims=True)
-    spread = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + x.dtype.type(SMALL))
-    normal = centred / spread
-    return gain * normal + offset, (normal, spread, gain.copy())
+    normal, kept = standardise(x)
+    return gain * normal + offset, (kept, gain.copy())
 
 
 def layer_norm_back(d_y: np.ndarray, cache):
     """Return the gradients of x, gain and offset from that of `layer_norm`'s y."""
-    normal, spread, gain = cache
+    kept, gain = cache
     axes = tuple(range(d_y.ndim - 1))
-    d = d_y * gain
+    d_x = standardise_back(d_y * gain, kept)
+    return d_x, (d_y * kept[0]).sum(axis=axes), d_y.sum(axis=axes)
+
+
+def standardise(x: np.ndarray, axis: int = -1):
+    """Return `x` with mean 0 and variance 1 along an axis, and a cache for `standardise_back`."""
+    centred = x - x.mean(axis=axis, keepdims=True)
+    spread = np.sqrt((centred**2).mean(axis=axis, keepdims=True) + x.dtype.type(SMALL))
+    normal = centred / spread
+    return normal, (normal, spread, axis)
+
+
+def standardise_back(d: np.ndarray, cache):
+    """Return the gradient of x from that of what `standardise` returned."""
+    normal, spread, axis = cache
     # Moving all of x, or stretching it, changes nothing: those two parts of d are taken out.
-    d_x = d - d.mean(axis=-1, keepdims=True)
-    d_x = (d_x - normal * (d * normal).mean(axis=-1, keepdims=True)) / spread
-    return d_x, (d_y * normal).sum(axis=axes), d_y.sum(axis=axes)
+    d_x = d - d.mean(axis=axis, keepdims=True)
+    return (d_x - normal * (d * normal).mean(axis=axis, keepdims=True)) / spread
 
 
 def _layers(name: str, value) -> tuple[Layer, ...]:

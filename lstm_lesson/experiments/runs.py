@@ -13,6 +13,7 @@ from lstm_lesson.engine.arguments import check_choice
 from lstm_lesson.engine.initializers import chrono
 from lstm_lesson.experiments.blocks import AFTER
 from lstm_lesson.experiments.gate_recurrence import GateRecurrentLSTM
+from lstm_lesson.experiments.normalised import BatchNormLSTM, LayerNormLSTM
 from lstm_lesson.tasks.synthetic import Task
 from lstm_lesson.tasks.synthetic import task as find_task
 from lstm_lesson.training.batches import Fresh
@@ -20,7 +21,8 @@ from lstm_lesson.training.loop import Run
 from lstm_lesson.training.models import Batch, SequenceModel, TorchModel
 from lstm_lesson.training.optim import Adam
 
-LAYERS = {kind.__name__: kind for kind in (layers.LSTM, layers.GRU, layers.RNN, GateRecurrentLSTM)}
+OWN = (GateRecurrentLSTM, LayerNormLSTM, BatchNormLSTM)  # made for an experiment
+LAYERS = {kind.__name__: kind for kind in (layers.LSTM, layers.GRU, layers.RNN, *OWN)}
 LAYERS |= AFTER  # chapter 24
 VALIDATION, TEST = 512, 2048  # sequences
 CHECKS, CURVE = 40, 20  # validations in the whole budget, and how many of them are kept

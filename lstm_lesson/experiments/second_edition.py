@@ -230,5 +230,25 @@ STRETCH_FURTHER = experiment(
     first=FIVE,
 )
 
+# Does training go faster with normalised gates? The LSTMs they are held against are those of
+# `stretch_the_lag`, of as many units, with the same rates and seeds. In recall, the size of an
+# input is the message.
+NORMALISED_GATES = experiment(
+    "second/normalised_gates",
+    "an LSTM with gates normalised over its units or over the batch (chapter 11)",
+    settings(
+        {
+            "LSTM, layer norm": {"layer": "LayerNormLSTM", "forget_bias": 1.0},
+            "LSTM, batch norm": {"layer": "BatchNormLSTM", "forget_bias": 1.0},
+        },
+        [(task, 25) for task in _LONG],
+        stop=True,
+    ),
+    seeds=20,
+    minutes=25,
+    first=FIVE,
+)
+
 SECOND_EDITION = (MARK_OR_SIGN, LONGER_THAN_TRAINED, LSTM_AGAINST_RNN, FAIR_STARTS, OFFSETS,
-                  START_IT_WELL, REMOVE_ONE_PIECE, STRETCH_THE_LAG, STRETCH_FURTHER)  # fmt: skip
+                  START_IT_WELL, REMOVE_ONE_PIECE, STRETCH_THE_LAG, STRETCH_FURTHER,
+                  NORMALISED_GATES)  # fmt: skip
