@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import json
 import math
+import textwrap
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,6 +63,26 @@ def claims(page: str, folder=None, made: bool = True) -> dict[str, Claim]:
         claim: Claim(overall(v.word for v in verdicts.values()), verdicts)
         for claim, verdicts in found.items()
     }
+
+
+def print_claims(found: dict[str, Claim], label: Callable[..., str] | None = None) -> None:
+    """Print claims, each with its word under it in capitals, in lines of at most 44 letters.
+
+    `label` names a condition by its arms, each (arm, task, T). With it, the verdicts of a claim
+    that has several conditions follow under its word.
+    """
+    named = {
+        (claim, arms): label(*arms)
+        for claim, (_, verdicts) in found.items()
+        for arms in verdicts
+        if label and len(verdicts) > 1
+    }
+    width = max(map(len, named.values()), default=0)
+    for claim, (word, verdicts) in found.items():
+        print(textwrap.fill(claim, 44), f"    {word.upper()}", sep="\n")
+        for arms, verdict in verdicts.items():
+            if (claim, arms) in named:
+                print(f"  {named[claim, arms]:{width}}  {verdict.word}")
 
 
 def experiments_of(one: dict) -> list[str]:

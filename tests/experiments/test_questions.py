@@ -6,8 +6,16 @@ import pytest
 from test_runs import SMALL
 
 from lstm_lesson.experiments import questions
-from lstm_lesson.experiments.questions import QUESTIONS, claims, experiments_of, question, times
-from lstm_lesson.experiments.rules import judge
+from lstm_lesson.experiments.questions import (
+    QUESTIONS,
+    Claim,
+    claims,
+    experiments_of,
+    print_claims,
+    question,
+    times,
+)
+from lstm_lesson.experiments.rules import Verdict, judge
 from lstm_lesson.experiments.specs import EXPERIMENTS, experiment
 from lstm_lesson.experiments.statistics import Arm
 from lstm_lesson.experiments.trials import trial
@@ -99,3 +107,32 @@ def test_a_page_is_judged_together_from_its_rows(tmp_path, monkeypatch):
         claims("99")
     with pytest.raises(ValueError, match="page"):
         questions.claims("98")
+
+
+def test_claims_are_printed_with_their_words_under_them(capsys):
+    held, failed = (Verdict(word, 0.01, 0.025, 1.0, True) for word in ("holds", "fails"))
+    both = {
+        (("LSTM", "adding", 5), ("RNN", "adding", 5)): held,
+        (("LSTM", "marked_value", 50), ("RNN", "marked_value", 50)): failed,
+    }
+    found = {
+        "An LSTM learns sooner than a plain RNN does.": Claim("depends on", both),
+        "Most runs of an LSTM solve it.": Claim("holds", {(("LSTM", "adding", 5),): held}),
+    }
+    print_claims(found)
+    short = capsys.readouterr().out.splitlines()
+    assert short == [
+        "An LSTM learns sooner than a plain RNN does.",
+        "    DEPENDS ON",
+        "Most runs of an LSTM solve it.",
+        "    HOLDS",
+    ]
+    print_claims(found, lambda a, b: f"{a[1]} {a[2]}")  # isn't asked about a single condition
+    assert capsys.readouterr().out.splitlines() == [
+        *short[:2],
+        "  adding 5         holds",
+        "  marked_value 50  fails",
+        *short[2:],
+    ]
+    print_claims({"a b " * 20: Claim("no data", {})})
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 44
