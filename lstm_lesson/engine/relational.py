@@ -56,20 +56,20 @@ def relational_step(x, memory, params, heads):
     summed = memory + linear(taken, params, "out")
     a, kept_a = layer_norm(summed, params["gain_1"], params["offset_1"])
     inner = relu(linear(a, params, "up"))
-    new, kept_new = layer_norm(
-        a + linear(inner, params, "down"), params["gain_2"], params["offset_2"]
-    )
+    summed = a + linear(inner, params, "down")
+    new, kept_new = layer_norm(summed, params["gain_2"], params["offset_2"])
     z = linear(tanh(memory), params, "gates")  # (B, slots, 2 S)
     z = z + x @ params["weight_x"].T
     i, f = np.split(sigmoid(z), 2, axis=-1)
     g = tanh(new)
-    kept = (x, memory, seen, taken, attended, kept_a, a, inner, kept_new, i, f, g)
-    return f * memory + i * g, kept
+    attention = (seen, taken, attended)
+    block = (kept_a, a, inner, kept_new)
+    return f * memory + i * g, (x, memory, attention, block, i, f, g)
 
 
 def relational_back(d_after, kept, params, grads):
     """Return the gradients of the input and of the memory before, and add to `grads` the others."""
-    x, memory, seen, taken, attended, kept_a, a, inner, kept_new, i, f, g = kept
+    x, memory, (seen, taken, attended), (kept_a, a, inner, kept_new), i, f, g = kept
     d_z = np.concatenate(
         [d_after * g * sigmoid_derivative(i), d_after * memory * sigmoid_derivative(f)], axis=-1
     )
