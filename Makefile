@@ -96,13 +96,18 @@ $(FOR_PAGES): pyproject.toml constraints.txt
 $(INSTALLED): $(FOR_PAGES) requirements.txt
 	@echo "Adding to $(VENV) what chapters and tests need, PyTorch above all"
 	@$(INSTALL) -r requirements.txt $(LOG)
+	$(call settle,$(BIN))
+	@touch $@
+
+# What an environment needs before a first notebook runs in it.
+define settle
 	@# Kernels talk to this machine alone; their warning that the talk is not encrypted is noise.
 	@mkdir -p "$(IPYTHONDIR)/profile_default"
 	@echo 'c.IPKernelApp.log_level = "ERROR"' \
 	  > "$(IPYTHONDIR)/profile_default/ipython_kernel_config.py"
 	@# Left to the first notebook, matplotlib's font cache prints to its stderr.
-	@$(BIN)/python -c 'import matplotlib.font_manager'
-	@touch $@
+	@$(1)/python -c 'import matplotlib.font_manager'
+endef
 
 # Changes when a page is added or removed, or an address is given: no file's own date tells.
 SETTINGS := $(strip $(SOURCES) $(BOOK_ADDRESS) $(BOOK_REPOSITORY))
@@ -215,6 +220,7 @@ define try
 	  --python $(subst $(VENV),.venv-$(1),$(BIN))/python --resolution $(2) \
 	  $(if $(PYTORCH_INDEX),--extra-index-url $(PYTORCH_INDEX) --index-strategy unsafe-best-match) \
 	  -r requirements.txt
+	$(call settle,$(subst $(VENV),.venv-$(1),$(BIN)))
 	@$(subst $(VENV),.venv-$(1),$(BIN))/jupyter-book build . --path-output $(BUILD)/$(1) -n \
 	  --keep-going
 	@$(ONE_THREAD) $(subst $(VENV),.venv-$(1),$(BIN))/python -m pytest --nbval -n $(JOBS) \
