@@ -32,6 +32,7 @@ SECTIONS = {
     "13": "train-short-test-long",
     "14": "look-at-every-run",
     "15": "find-what-makes-a-lag-hard",
+    "16": "look-at-every-run",
     "19": "one-network-is-one-draw",
     "20": "now-the-lstm",
     "21": "which-differences-are-firm",
@@ -215,12 +216,6 @@ def printed(number: str) -> list[str]:
     return [text for text in found if text]
 
 
-def of_16() -> Iterable[tuple[str, str, str]]:
-    for text in printed("16"):
-        for claim, word in re.findall(r"^([A-Z].* LSTM.*\.) +(\w[\w ]+)$", text, re.M):
-            yield claim, "", word
-
-
 def of_17() -> Iterable[tuple[str, str, str]]:
     for text in printed("17"):
         for card in re.split(r"^(?=Experiment )", text, flags=re.M):
@@ -242,7 +237,6 @@ def of_18() -> Iterable[tuple[str, str, str]]:
 
 
 FIRST = {
-    "16": (of_16, ("remove_one_piece",)),
     "17": (of_17, ("repeat_1997",)),
     "18": (of_18, ()),
 }

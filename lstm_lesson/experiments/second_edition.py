@@ -176,7 +176,7 @@ START_IT_WELL = experiment(
 )
 
 REMOVE_ONE_PIECE = experiment(
-    "second/remove_one_piece",
+    "remove_one_piece",
     "the LSTM without each of its parts, and the GRU (chapter 16)",
     settings(
         {

@@ -71,37 +71,11 @@ STRETCH_THE_LAG = TrainingRuns(
     long_lag=100,
 )
 
-REMOVE_ONE_PIECE = TrainingRuns(
-    name="remove_one_piece",
-    about="the LSTM without each of its parts, and the GRU (chapter 16)",
-    specs=_runs(
-        {
-            "LSTM": {},
-            "no input gate": {"remove_gates": ["i"]},
-            "no forget gate": {"remove_gates": ["f"]},
-            "no output gate": {"remove_gates": ["o"]},
-            "no input activation": {"cell_activation": "identity"},
-            "no output activation": {"hidden_activation": "identity"},
-            "coupled gates": {"couple_input_forget": True},
-            "peepholes": {"peephole": True},
-            "full gate recurrence": {"layer": "GateRecurrentLSTM"},
-            "GRU": {"layer": "GRU", "hidden_size": "matched"},
-            "GRU, update bias 1": {"layer": "GRU", "hidden_size": "matched", "update_bias": 1.0},
-        },
-        places=[("adding", 50), ("temporal_order", 50), ("noisy_pattern", 50)],
-        rates=(0.003, 0.01),
-        steps=2000,
-        stop=True,
-    ),
-    minutes=35,
-)
-
 # Every experiment there is, by name; `experiment` looks here.
 EXPERIMENTS = {
     experiment.name: experiment
     for experiment in (
         STRETCH_THE_LAG,
-        REMOVE_ONE_PIECE,
         REPEAT_1997,
         WATCH_THE_GATES,
         *SECOND_EDITION,
