@@ -196,7 +196,7 @@ REMOVE_ONE_PIECE = experiment(
         stop=True,
     ),
     seeds=30,
-    minutes=75,
+    minutes=110,
 )
 
 _STRETCHED = {"RNN": RNN, "RNN, ReLU": RELU, "IRNN": IRNN, "GRU": GRU, "LSTM": LSTM,
@@ -210,7 +210,7 @@ STRETCH_THE_LAG = experiment(
     "how long a lag RNN, GRU, LSTM and chrono LSTM learn (chapter 15)",
     settings(_STRETCHED, [(task, T) for T in (25, 50, 100) for task in _LONG], stop=True),
     seeds=20,
-    minutes=75,
+    minutes=55,
     first=FIVE,
 )
 
