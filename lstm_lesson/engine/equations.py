@@ -39,8 +39,9 @@ class LSTMState(NamedTuple):
 
 
 def lstm(z_i, z_f, z_g, z_o, c_prev):
-    """Return the gates i, f, g, o and the new states c, h."""
-    i, f, g, o = sigmoid(z_i), sigmoid(z_f), tanh(z_g), sigmoid(z_o)
+    """Return the gates i, f, g, o and the new c and h."""
+    i, f = sigmoid(z_i), sigmoid(z_f)
+    g, o = tanh(z_g), sigmoid(z_o)
     c = f * c_prev + i * g
     return i, f, g, o, c, o * tanh(c)
 
