@@ -68,6 +68,11 @@ class OutcomeClassify(NamedTuple):
         return self.score >= 0.5
 
 
+def generators(spec: SpecClassify) -> list[np.random.Generator]:
+    """Return where the first weights and the batches come from."""
+    return [np.random.default_rng(seed) for seed in np.random.SeedSequence(spec.seed).spawn(2)]
+
+
 def untrained(spec: SpecClassify) -> Model:
     """Return the network of a run before its first step, in float32."""
     check_choice("network", spec.network, NETWORKS)
@@ -77,7 +82,7 @@ def untrained(spec: SpecClassify) -> Model:
     T, D = len(x), x.shape[2]
     if spec.network not in LAYERS:
         return TorchModel(_in_torch(spec, T, D), softmax_cross_entropy, "last")
-    rng = np.random.default_rng(np.random.SeedSequence(spec.seed).spawn(2)[0])
+    rng, _ = generators(spec)
     options = {"bidirectional": spec.bidirectional, "dtype": np.float32, "rng": rng}
     if spec.network == "LSTM":
         options["forget_bias"] = 1.0
@@ -129,11 +134,12 @@ def data_of(spec: SpecClassify) -> Parts:
 def train(spec: SpecClassify) -> tuple[Model, bool, list[float]]:
     """Return the trained network, whether all was finite, and the validation losses on the way."""
     model, data = untrained(spec), data_of(spec)
+    _, batches = generators(spec)
     run = Run(
         model, data.train, optimiser=Adam(spec.lr), batch_size=spec.batch_size, steps=spec.steps,
         clip=CLIP, may_diverge=True, schedule=CosineSchedule(spec.lr, spec.steps),
         validation=data.validation, validate_every=-(-spec.steps // CHECKS),
-        rng=np.random.default_rng(np.random.SeedSequence(spec.seed).spawn(2)[1]),
+        rng=batches,
     )  # fmt: skip
     with np.errstate(all="ignore"):
         run.train()
