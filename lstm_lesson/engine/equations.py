@@ -47,9 +47,9 @@ def lstm(z_i, z_f, z_g, z_o, c_prev):
 
 
 def lstm_back(d_h, d_c, i, f, g, o, c, c_prev):
-    """Return ``d_z_i, d_z_f, d_z_g, d_z_o, d_c_prev``."""
+    """Return d_z_i, d_z_f, d_z_g, d_z_o and d_c_prev."""
     tanh_c = tanh(c)
-    # d_c came through the next step; add what comes through h.
+    # d_c came from the next step; add what h brings.
     d_c = d_c + d_h * o * tanh_derivative(tanh_c)
     d_z_i = d_c * g * sigmoid_derivative(i)
     d_z_f = d_c * c_prev * sigmoid_derivative(f)
