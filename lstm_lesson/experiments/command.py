@@ -80,7 +80,7 @@ def _list(args) -> int:
         mean = sum(seconds.values()) / len(seconds) if seconds else mean
         hours = [
             sum(seconds.get(spec, mean) for spec in chosen) / 2 / 3600
-            for chosen in (specs, experiment.chosen(short=True, rows=rows))
+            for chosen in (specs, [spec for spec in specs if spec.T < experiment.long_lag])
         ]
         numbers = np.array([len(specs), len(stored), *hours])
         total += numbers

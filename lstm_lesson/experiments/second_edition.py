@@ -223,8 +223,8 @@ STRETCH_FURTHER = experiment(
     + settings({"GRU": GRU, "LSTM": LSTM}, [("adding", 400)], stop=True)
     + settings({"LSTM, chrono": CHRONO}, [(task, 400) for task in _LONG], stop=True),
     seeds=10,
-    minutes=150,
-    long_lag=100,
+    minutes=90,
+    long_lag=400,
     first=FIVE,
 )
 
@@ -234,7 +234,7 @@ COUNT_BITS = experiment(
     "how much RNN, GRU, LSTM and chrono LSTM can copy (chapter 15)",
     settings(_STRETCHED, [("copy", T) for T in (5, 10, 20, 40)], stop=True),
     seeds=10,
-    minutes=60,
+    minutes=26,
     first=FIVE,
 )
 

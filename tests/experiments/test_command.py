@@ -38,6 +38,10 @@ def test_long_lags_can_be_left_out(tmp_path, capsys, monkeypatch):
     assert line.split()[3:5] == ["0.80", "0.30"]
     assert cli.main(["experiments", "run", "coins", "--short", "--quiet", *folder]) == 0
     assert list(coins(tmp_path).rows()) == short
+    monkeypatch.setitem(EXPERIMENTS, "coins", both._replace(long_lag=9))  # nothing is short
+    assert cli.main(["experiments", "list", *folder]) == 0
+    line = next(x for x in capsys.readouterr().out.splitlines() if x.startswith("coins"))
+    assert line.split()[4] == "0.00"
     with pytest.raises(ValueError, match="no run has T=10; T is 9, the long lags left out"):
         both.chosen(only=["T=10"], short=True)
 
