@@ -39,7 +39,7 @@ class LSTMState(NamedTuple):
 
 
 def lstm(z_i, z_f, z_g, z_o, c_prev):
-    """Return the gates i, f, g, o and the new c and h."""
+    """Return the gates i, f, g, o and the new c, h."""
     i, f = sigmoid(z_i), sigmoid(z_f)
     g, o = tanh(z_g), sigmoid(z_o)
     c = f * c_prev + i * g
@@ -47,7 +47,7 @@ def lstm(z_i, z_f, z_g, z_o, c_prev):
 
 
 def lstm_back(d_h, d_c, i, f, g, o, c, c_prev):
-    """Return d_z_i, d_z_f, d_z_g, d_z_o and d_c_prev."""
+    """Return d_z_i, d_z_f, d_z_g, d_z_o, d_c_prev."""
     tanh_c = tanh(c)
     # d_c came from the next step; add what h brings.
     d_c = d_c + d_h * o * tanh_derivative(tanh_c)
