@@ -24,6 +24,8 @@ def row_of_dots(
 ) -> Axes:
     """Draw one row: a dot for every run, and a bar at their median; return the axes.
 
+    Dots of runs with the same value stand in a column, so that they can be counted.
+
     Parameters
     ----------
     ax : axes to draw in.
@@ -37,12 +39,23 @@ def row_of_dots(
     look : what else to give the dots, such as ``ms`` (their size) and ``alpha``.
     """
     middle = np.median(values) if middle is None else middle
-    ax.plot(values, np.full(len(values), y), "o", **{"color": color, "alpha": 0.5, "mew": 0} | look)
+    look = {"color": color, "alpha": 0.5, "mew": 0} | look
+    ax.plot(values, y + _in_columns(np.asarray(values)), "o", **look)
     if share is not None:
         ax.vlines(middle, y - share / 2, y + share / 2, color=bar, linewidth=2)
     elif np.isfinite(middle):
         ax.plot(middle, y, "|", color=bar, ms=height, mew=2)
     return ax
+
+
+def _in_columns(values: np.ndarray) -> np.ndarray:
+    """Return how far each dot is moved off its row; rows are 1 apart."""
+    moved = np.zeros(len(values))
+    for value in np.unique(values):
+        (same,) = np.nonzero(values == value)
+        if len(same) > 1:
+            moved[same] = np.linspace(-0.5, 0.5, len(same)) * min(0.76, 0.07 * (len(same) - 1))
+    return moved
 
 
 def ranking(ax: Axes, rows: Mapping[str, np.ndarray]) -> Axes:

@@ -152,6 +152,16 @@ def test_row_of_dots_draws_every_run_and_a_bar_at_the_median(ax):
     assert len(ax.lines) == 4
 
 
+def test_dots_of_equal_runs_stand_in_a_column_around_their_row(ax):
+    values = np.array([3.0, 1.0, 3.0, 3.0] + [9.0] * 20)
+    row_of_dots(ax, 2, values, color="#0072B2")
+    x, y = ax.lines[0].get_xydata().T
+    np.testing.assert_array_equal(x, values)
+    np.testing.assert_allclose(y[:4], [1.93, 2, 2, 2.07])
+    np.testing.assert_allclose((y[4:].min(), y[4:].max()), (1.62, 2.38))  # within the row
+    assert len(set(y[4:])) == 20
+
+
 def test_a_chain_has_an_arrow_between_steps_and_one_back(ax, written):
     steps = {"one": "first", "two": "then", "three": "last"}
     assert figures.chain(ax, steps) is ax
