@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from lstm_lesson.experiments import questions, rules
-from lstm_lesson.experiments.runs import CHECKS, Outcome
-from lstm_lesson.experiments.specs import EXPERIMENTS, experiment
+from lstm_lesson.experiments.runs import CHECKS
+from lstm_lesson.experiments.specs import experiment
 from lstm_lesson.experiments.statistics import Interval, wilson
 
 ROOT = Path(__file__).parents[1]
@@ -31,7 +31,7 @@ SECTIONS = {
     "7": "race-them",
     "13": "train-short-test-long",
     "14": "look-at-every-run",
-    "15": "find-what-makes-a-lag-hard",
+    "15": "test-the-thresholds",
     "16": "look-at-every-run",
     "19": "one-network-is-one-draw",
     "20": "now-the-lstm",
@@ -253,20 +253,6 @@ def first_edition() -> Iterable[str]:
             yield f"| {claim} | {measured or '–'} | {word} |"
 
 
-def disagreeing() -> Iterable[str]:
-    """Yield in how many rows of the first edition a lucky look and the test said two things."""
-    found = []
-    for one in EXPERIMENTS.values():
-        if one.outcome is Outcome:
-            rows = one.store().rows().values()
-            apart = sum(bool(row.solved_at) != row.solved for row in rows)
-            found.append(f"{apart} of {len(rows):,} of `{one.name}`")
-    if found:
-        yield ""
-        yield "In the rows that are left of that kind, the two still disagree:"
-        yield f"{', '.join(found)}."
-
-
 def replicated() -> Iterable[str]:
     """Yield the tables of the two findings that scripts in tests/replicate/ found once more."""
     runs: dict = {}
@@ -297,7 +283,6 @@ def written(text: str) -> str:
     """Return the page with its tables as they are to be."""
     parts = {
         "second": second_edition(), "replicated": replicated(), "first": first_edition(),
-        "looks": disagreeing(),
     }  # fmt: skip
     for name, lines in parts.items():
         begin, end = BEGIN.format(name), END.format(name)

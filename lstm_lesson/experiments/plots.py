@@ -14,9 +14,9 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from lstm_lesson import figures
 from lstm_lesson.engine.files import naming
-from lstm_lesson.experiments.runs import CURVE, Outcome
+from lstm_lesson.experiments.runs import CURVE
 from lstm_lesson.experiments.specs import experiment
-from lstm_lesson.experiments.statistics import Arm, Interval, arms, median, wilson
+from lstm_lesson.experiments.statistics import Arm, Interval, median
 from lstm_lesson.experiments.trials import Trial
 from lstm_lesson.experiments.watch_the_gates import WATCH_THE_GATES
 from lstm_lesson.figures.dots import row_of_dots
@@ -77,7 +77,7 @@ def until_solved(ax: Axes, group: Sequence[Arm] | Mapping[str, Arm]) -> Axes:
         budget = max(spec.steps * spec.batch_size for spec in arm.specs)
         # By validation; but a run of 1997 is scored by what it trains on, and ends there.
         seen, solved = arm.values("solved_at"), arm.values("solved_at") > 0
-        if not isinstance(arm.outcomes[0], Trial | Outcome):
+        if not isinstance(arm.outcomes[0], Trial):
             seen, solved = arm.values("sequences"), arm.values("solved")
         middle = np.median(np.where(solved, seen, np.inf))
         ink = figures.SERIES["indigo"]
@@ -129,20 +129,26 @@ def validation_curves(ax: Axes, group: Sequence[Arm]) -> Axes:
             seen, values.min(axis=0), values.max(axis=0), color=look["color"], alpha=0.12, lw=0
         )
         ax.plot(seen, np.median(values, axis=0), **look)
-        ends[arm.arm] = np.log10(np.median(values[:, -1]))
+        ends[arm.arm] = np.median(values[:, -1])
     ax.axhline(group[0].outcomes[0].trivial, color="#333333", linestyle=":", linewidth=1)
     ax.set(yscale="log", xlabel="sequences seen", ylabel="validation loss")
+    return name_ends(ax, seen[-1], ends)
+
+
+def name_ends(ax: Axes, x: float, ends: Mapping[str, float]) -> Axes:
+    """Name arms beside the ends of their lines, none on another; the vertical axis is logarithmic.
+
+    Parameters
+    ----------
+    ax : axes with the lines.
+    x, ends : where they end, and arm to the height there.
+    """
     low, high = np.log10(ax.get_ylim())
     place = low
-    for name in sorted(ends, key=ends.get):  # from below, none on another
-        place = max(ends[name], place + 0.07 * (high - low))
-        figures.label_end(ax, seen[-1:], [10**place], name, color=arm_look(name)["color"])
+    for name in sorted(ends, key=ends.get):  # from below
+        place = max(np.log10(ends[name]), place + 0.07 * (high - low))
+        figures.label_end(ax, [x], [10**place], name, color=arm_look(name)["color"])
     return ax
-
-
-def share_solved(arm: Arm) -> Interval:
-    """Return the share of runs whose validation data called the task solved, however they ended."""
-    return wilson(int((arm.values("solved_at") > 0).sum()), len(arm.outcomes))
 
 
 def bits_recalled(arm: Arm) -> Interval:
@@ -178,13 +184,19 @@ def training_dynamics(folder=None) -> plt.Figure:
     return figure
 
 
+def stretched(folder=None) -> dict[tuple[str, str, int], Arm]:
+    """Return the reported runs of chapter 15, of the lags and of the copy task."""
+    lags, copies = experiment("stretch_the_lag"), experiment("count_bits")
+    return lags.reported(folder) | copies.reported(folder)
+
+
 def sequence_length_analysis(folder=None) -> plt.Figure:
-    """Return the figure of ``stretch_the_lag``: the share of runs that solve a task, by lag."""
-    rows = arms(experiment("stretch_the_lag").store(folder).rows())
+    """Return the figure of chapter 15: the share of runs that solve a task, by lag."""
+    rows = stretched(folder)
     tasks = [task for task in dict.fromkeys(key[1] for key in rows) if task != "copy"]
     figure, axes = plt.subplots(len(tasks), 1, figsize=(5, 2.2 * len(tasks)), sharey=True)
     for ax, task in zip(axes, tasks, strict=True):
-        lines = _by_lag(rows, task, share_solved)
+        lines = _by_lag(rows, task, lambda arm: arm.share)
         against_lag(ax, lines)
         ax.set(title=TITLES[task], ylabel="share solved", ylim=(-0.05, 1.05))
     legend(axes[0], lines)
@@ -192,8 +204,8 @@ def sequence_length_analysis(folder=None) -> plt.Figure:
 
 
 def memory_capacity(folder=None) -> plt.Figure:
-    """Return the figure of ``stretch_the_lag``'s copy task: bits given back, by lag."""
-    rows = arms(experiment("stretch_the_lag").store(folder).rows())
+    """Return the figure of chapter 15's copy task: bits given back, by lag."""
+    rows = stretched(folder)
     lines = _by_lag(rows, "copy", bits_recalled)
     if not lines:
         raise LookupError("no rows of the copy task")

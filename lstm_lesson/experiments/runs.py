@@ -1,9 +1,8 @@
-"""One training run from its specification, which is data; and what came of it."""
+"""One training run, before its first step, from its specification, which is data."""
 
 from __future__ import annotations
 
 import json
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -16,10 +15,7 @@ from lstm_lesson.experiments.gate_recurrence import GateRecurrentLSTM
 from lstm_lesson.experiments.normalised import BatchNormLSTM, LayerNormLSTM
 from lstm_lesson.tasks.synthetic import Task
 from lstm_lesson.tasks.synthetic import task as find_task
-from lstm_lesson.training.batches import Fresh
-from lstm_lesson.training.loop import Run
 from lstm_lesson.training.models import Batch, SequenceModel, TorchModel
-from lstm_lesson.training.optim import Adam
 
 OWN = (GateRecurrentLSTM, LayerNormLSTM, BatchNormLSTM)  # made for an experiment
 LAYERS = {kind.__name__: kind for kind in (layers.LSTM, layers.GRU, layers.RNN, *OWN)}
@@ -43,25 +39,10 @@ class Spec(NamedTuple):
     clip: float  # bound of the gradient's norm
     batch_size: int
     steps: int  # budget; every batch is new
-    stop: bool  # whether to end as soon as the validation score says that the task is solved
+    stop: bool  # whether to end a tenth of the budget after the validation data say solved
     engine: str  # "numpy" or "torch"
     dtype: str  # "float32" or "float64"
     seed: int
-
-
-class Outcome(NamedTuple):
-    """What a run came to. Losses and score are of the parameters with the best validation loss."""
-
-    parameters: int
-    trivial: float  # loss of the best predictor that sees no input
-    status: str  # "ok", or "diverged" if a loss or gradient was no longer finite
-    sequences: int  # trained on
-    solved_at: int  # sequences seen when validation first said solved; 0 for never
-    validation_loss: float
-    test_loss: float
-    score: float  # on the test data: share of classes right, or of the variance explained
-    solved: bool  # whether that score is enough
-    curve: str  # validation loss at each twentieth of the budget, spaces between
 
 
 class Built(NamedTuple):
@@ -95,44 +76,6 @@ def build(spec: Spec) -> Built:
     if check_choice("engine", spec.engine, ("numpy", "torch")) == "torch":
         model = _as_torch(layer, head, task)
     return Built(model, task, seeds[1], layer.num_parameters + head.num_parameters)
-
-
-def run(spec: Spec) -> Outcome:
-    """Train and test one model; a run whose numbers overflow is an outcome, not an error."""
-    model, task, seed, parameters = build(spec)
-    train, validate, test = (np.random.default_rng(s) for s in seed.spawn(3))
-    validation, checks = sample(task, validate, VALIDATION, spec), []
-
-    def measure(model) -> float:
-        checks.append(evaluate(model, task, validation, spec.T))
-        return checks[-1][0]
-
-    every = max(1, spec.steps // CHECKS)
-    training = Run(
-        model, Fresh(lambda rng: sample(task, rng, spec.batch_size, spec), train),
-        optimiser=Adam(spec.lr), steps=spec.steps, clip=spec.clip, may_diverge=True,
-        validation=measure, validate_every=every,
-        patience=spec.steps,  # without an end, but the best parameters are put back
-        stop=lambda losses: spec.stop and checks[-1][1] >= task.solved,
-    )  # fmt: skip
-    with np.errstate(all="ignore"):
-        steps = len(training.train().step)
-        loss, score = evaluate(model, task, sample(task, test, TEST, spec), spec.T)
-    solved = [n for n, (_, score) in enumerate(checks, start=1) if score >= task.solved]
-    curve = [loss for loss, _ in checks[CHECKS // CURVE - 1 :: CHECKS // CURVE]]
-    return Outcome(
-        parameters=parameters,
-        trivial=task.trivial(spec.T),
-        status="diverged" if training.diverged else "ok",
-        sequences=steps * spec.batch_size,
-        solved_at=min(solved[0] * every, spec.steps) * spec.batch_size if solved else 0,
-        validation_loss=min(training.losses, default=math.inf),
-        test_loss=loss,
-        score=score,
-        # Diverged counts as not solved, whatever it had reached.
-        solved=score >= task.solved and not training.diverged,
-        curve=" ".join(f"{loss:.3g}" for loss in curve),
-    )
 
 
 def evaluate(model, task, batch: Batch, T: int) -> tuple[float, float]:

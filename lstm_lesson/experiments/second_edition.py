@@ -206,7 +206,7 @@ _LONG = ("recall", "adding", "temporal_order")
 # The lags that claims are made of. That most runs solve a task can't be shown by ten of them: if
 # all do, the chance of that is 0.002 without it, and there are some thirty questions on the page.
 STRETCH_THE_LAG = experiment(
-    "second/stretch_the_lag",
+    "stretch_the_lag",
     "how long a lag RNN, GRU, LSTM and chrono LSTM learn (chapter 15)",
     settings(_STRETCHED, [(task, T) for T in (25, 50, 100) for task in _LONG], stop=True),
     seeds=20,
@@ -230,7 +230,7 @@ STRETCH_FURTHER = experiment(
 
 # The copy task is scored by what was given back, in bits.
 COUNT_BITS = experiment(
-    "second/count_bits",
+    "count_bits",
     "how much RNN, GRU, LSTM and chrono LSTM can copy (chapter 15)",
     settings(_STRETCHED, [("copy", T) for T in (5, 10, 20, 40)], stop=True),
     seeds=10,

@@ -1,4 +1,4 @@
-"""One run of the second edition: as in `runs`, but trained on after it is solved, and looked at.
+"""One run: trained on after it is solved, looked at, and tested at its end.
 
 `lstm_lesson.experiments.rules` says when a task is solved.
 """

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from test_runs import SMALL
 
-from lstm_lesson.experiments.runs import run
 from lstm_lesson.experiments.statistics import arms, median, ratio, wilson
+from lstm_lesson.experiments.trials import trial
 
 
 def test_wilson_intervals_are_those_of_the_textbook():
@@ -37,12 +37,12 @@ def test_the_learning_rate_is_picked_without_the_test_data():
     specs = {}
     for lr, solved_at, loss in ((0.1, 0, 0.5), (0.2, 80, 0.1), (0.3, 40, 0.2)):
         for seed in range(3):
-            outcome = run(SMALL._replace(steps=1))._replace(
-                solved_at=solved_at, validation_loss=loss, test_loss=1 / lr, solved=lr == 0.2
+            outcome = trial(SMALL._replace(steps=1))._replace(
+                solved_at=solved_at, validation_loss=loss, test_loss=1 / lr
             )
             specs[SMALL._replace(lr=lr, seed=seed)] = outcome
     arm = arms(specs)["LSTM", "adding", 5]
-    assert (arm.lr, arm.rates, arm.solved) == (0.3, (0.1, 0.2, 0.3), 0)
-    assert arm.share == wilson(0, 3)
+    assert (arm.lr, arm.rates, arm.solved) == (0.3, (0.1, 0.2, 0.3), 3)
+    assert arm.share == wilson(3, 3)
     np.testing.assert_array_equal(arm.values("solved_at"), 40)
     assert arm.median("test_loss").value == 1 / 0.3
