@@ -29,6 +29,7 @@ BEGIN, END = "<!-- {}: written by tests/glance.py -->", "<!-- end of {} -->"
 # Where on its page a chapter tells of it; else its beginning.
 SECTIONS = {
     "7": "race-them",
+    "11": "ask-again-with-rates-of-their-own",
     "13": "train-short-test-long",
     "14": "look-at-every-run",
     "15": "test-the-thresholds",

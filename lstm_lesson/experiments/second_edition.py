@@ -242,7 +242,7 @@ COUNT_BITS = experiment(
 # `stretch_the_lag`, of as many units, with the same rates and seeds. In recall, the size of an
 # input is the message.
 NORMALISED_GATES = experiment(
-    "second/normalised_gates",
+    "normalised_gates",
     "an LSTM with gates normalised over its units or over the batch (chapter 11)",
     settings(
         {
@@ -253,7 +253,7 @@ NORMALISED_GATES = experiment(
         stop=True,
     ),
     seeds=20,
-    minutes=25,
+    minutes=13,
     first=FIVE,
 )
 
