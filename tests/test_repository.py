@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 from importlib import metadata
 from pathlib import Path
 
@@ -149,7 +150,12 @@ def test_readme_gives_the_commands_of_make():
 
 
 def test_whoever_cites_the_book_cites_this_version():
-    assert f"version: {__version__}\n" in read("CITATION.cff")
+    citation = yaml.safe_load(read("CITATION.cff"))
+    assert citation["version"] == __version__
+    # One licence and no list, which would leave the reader the choice; the abstract has the other.
+    project = tomllib.loads(read("pyproject.toml"))["project"]
+    assert citation["license"] == project["license"]
+    assert "CC BY 4.0" in citation["abstract"]
 
 
 @pytest.mark.pins
