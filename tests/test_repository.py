@@ -260,6 +260,13 @@ def test_no_file_names_a_machine_path_or_a_registry():
     assert found == []
 
 
+def test_the_licence_names_every_licence_of_others():
+    names = [path.relative_to(ROOT).as_posix() for path in tracked()]
+    foreign = [name for name in names if re.search(r"/OFL|licen[cs]e\.txt$", name)]
+    assert len(foreign) >= 3
+    assert [name for name in foreign if name not in read("LICENSE")] == []
+
+
 def test_the_top_folder_stays_readable():
     top = {path.relative_to(ROOT).parts[0] for path in tracked()}
     assert len([name for name in top if not name.startswith(".")]) <= 18

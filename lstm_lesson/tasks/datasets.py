@@ -224,7 +224,8 @@ def mnist_1d() -> Labelled:
     """Return MNIST-1D (Greydanus and Kobak 2024): 4,000 and 1,000 sequences of 40 steps, (N, T).
 
     Ten templates of twelve steps, each shifted, scaled, sheared, and put into noise. They are drawn
-    by the authors' package with their seed, and come out the same on every machine.
+    by the authors' package, under the Apache License 2.0, with their seed, and come out the same on
+    every machine.
 
     Raises ModuleNotFoundError if the package isn't installed, ValueError if other data come out.
     """
