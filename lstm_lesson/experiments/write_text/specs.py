@@ -53,6 +53,7 @@ WRITE_TEXT = Experiment(
     run,
     OutcomeText,
     minutes=35,
+    long_lag=100,
     plan=_PLAN,
 )
 NEVER_ANEW = Experiment(
@@ -62,6 +63,7 @@ NEVER_ANEW = Experiment(
     run,
     OutcomeText,
     minutes=35,
+    long_lag=100,
     plan=_NEVER_ANEW,
 )
 WRITE_TEXT_SIZES = Experiment(
@@ -71,5 +73,6 @@ WRITE_TEXT_SIZES = Experiment(
     run,
     OutcomeText,
     minutes=55,
+    long_lag=100,
     plan=_SIZES,
 )
