@@ -153,6 +153,8 @@ def fold_violations(cells) -> list[str]:
         if tags & {"remove-cell", "remove-input"}:
             gone |= dict.fromkeys(sets - known, where)
             continue
+        if "hide-output" in tags and "code_prompt_show" not in cell["metadata"].get("mystnb", {}):
+            found.append(f"{where}: a folded output with the words of folded code")
         known |= sets
         in_a_row += "hide-input" not in tags
         if in_a_row == 4:
@@ -464,6 +466,7 @@ BREAKS = {
     "drawing in sight": (tagged(1), "code in sight that draws"),
     "imports in sight": (set_source(4, "import numpy"), "nothing but imports"),
     "output taken away": (tagged(4, "remove-cell"), "takes an output"),
+    "output folded without a word": (tagged(4, "hide-output"), "the words of folded code"),
     "variable from nowhere": (
         lambda nb: (set_source(5, "total = sum")(nb), set_source(6, "assert total == 2")(nb)),
         "a reader does not see",
