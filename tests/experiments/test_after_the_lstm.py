@@ -10,7 +10,8 @@ from lstm_lesson.engine.layers import LSTM
 from lstm_lesson.engine.residual import Residual
 from lstm_lesson.experiments.after_the_lstm import AFTER_THE_LSTM, FIRST
 from lstm_lesson.experiments.blocks import AFTER, in_blocks
-from lstm_lesson.experiments.runs import build, run
+from lstm_lesson.experiments.runs import build
+from lstm_lesson.experiments.trials import trial
 from lstm_lesson.experiments.tuning import TUNING
 
 
@@ -45,6 +46,6 @@ def test_layers_in_blocks_share_the_options_and_not_the_weights():
 def test_every_layer_can_be_trained(kind, task):
     options = {"slots": 2} if kind == "RelationalMemory" else {}
     spec = SMALL._replace(task=task, layer=kind, T=4, hidden_size=4, options=json.dumps(options))
-    outcome = run(spec._replace(steps=2))
+    outcome = trial(spec._replace(steps=2))
     assert outcome.status == "ok"
     assert outcome.validation_loss > 0

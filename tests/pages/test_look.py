@@ -31,7 +31,7 @@ def test_a_printed_table_keeps_its_columns_on_a_phone(visit):
         """e => [e.scrollWidth, e.clientWidth, e.clientHeight,
             parseFloat(getComputedStyle(e).lineHeight)]"""
     )
-    lines = table.inner_text().strip().count("\n") + 1
+    lines = table.text_content().strip().count("\n") + 1
     assert wide > room and tall < (lines + 3) * line
     assert tab.evaluate("() => document.documentElement.scrollWidth") <= PHONE["width"]
 
