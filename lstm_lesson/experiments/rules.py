@@ -210,10 +210,13 @@ def rank_test(a: tuple[float, ...], b: tuple[float, ...]) -> tuple[float, float]
     got, mean = int(ranks[: len(a)].sum()), len(a) * (len(pooled) + 1)
     if got > mean:  # count the tail that is nearer
         return rank_test(tuple(-v for v in a), tuple(-v for v in b))[::-1]
+    ranks, got = ranks - ranks.min(), got - len(a) * int(ranks.min())  # the same from 0: smaller
+    ranks = ranks[ranks <= got]
     sums = np.zeros((len(a) + 1, got + 1))  # how many choices of so many runs have that sum
     sums[0, 0] = 1
-    for rank in ranks[ranks <= got]:
-        sums[1:, rank:] += sums[:-1, : got + 1 - rank]
+    for n, rank in enumerate(ranks, start=1):
+        most, least = min(n, len(a)), max(1, len(a) - (len(ranks) - n))  # chosen so far
+        sums[least : most + 1, rank:] += sums[least - 1 : most, : got + 1 - rank]
     chances = sums[-1] / math.comb(len(pooled), len(a))
     low = min(1.0, float(chances.sum()))
     return low, min(1.0, 1 - low + float(chances[-1]))
