@@ -141,7 +141,8 @@ def name_ends(ax: Axes, x: float, ends: Mapping[str, float]) -> Axes:
     Parameters
     ----------
     ax : axes with the lines.
-    x, ends : where they end, and arm to the height there.
+    x : where they end.
+    ends : arm to the height at which its line ends.
     """
     low, high = np.log10(ax.get_ylim())
     place = low
@@ -184,16 +185,10 @@ def training_dynamics(folder=None) -> plt.Figure:
     return figure
 
 
-def stretched(folder=None) -> dict[tuple[str, str, int], Arm]:
-    """Return the reported runs of chapter 15, of the lags and of the copy task."""
-    lags, copies = experiment("stretch_the_lag"), experiment("count_bits")
-    return lags.reported(folder) | copies.reported(folder)
-
-
 def sequence_length_analysis(folder=None) -> plt.Figure:
-    """Return the figure of chapter 15: the share of runs that solve a task, by lag."""
-    rows = stretched(folder)
-    tasks = [task for task in dict.fromkeys(key[1] for key in rows) if task != "copy"]
+    """Return the figure of ``stretch_the_lag``: the share of runs that solve a task, by lag."""
+    rows = experiment("stretch_the_lag").reported(folder)
+    tasks = list(dict.fromkeys(key[1] for key in rows))
     figure, axes = plt.subplots(len(tasks), 1, figsize=(5, 2.2 * len(tasks)), sharey=True)
     for ax, task in zip(axes, tasks, strict=True):
         lines = _by_lag(rows, task, lambda arm: arm.share)
@@ -204,8 +199,8 @@ def sequence_length_analysis(folder=None) -> plt.Figure:
 
 
 def memory_capacity(folder=None) -> plt.Figure:
-    """Return the figure of chapter 15's copy task: bits given back, by lag."""
-    rows = stretched(folder)
+    """Return the figure of ``count_bits``, the copy task: bits given back, by lag."""
+    rows = experiment("count_bits").reported(folder)
     lines = _by_lag(rows, "copy", bits_recalled)
     if not lines:
         raise LookupError("no rows of the copy task")
